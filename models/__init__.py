@@ -1,0 +1,1 @@
+"""Everything with weights: recognisers, voice activity, speakers, classifiers, and their training."""

@@ -1,0 +1,235 @@
+"""The standards as data: loads and validates `scripts_catalog/`."""
+
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from qc.conditions import CallContext, Condition
+from qc.errors import CatalogueError
+from qc.order import CallKind
+
+CATALOGUE_FOLDER = Path(__file__).resolve().parent.parent / "scripts_catalog"
+
+Model = TypeVar("Model", bound=BaseModel)
+Severity = Literal["minor", "major", "fatal"]
+SEVERITY_TITLES: dict[Severity, str] = {"minor": "一般", "major": "严重", "fatal": "一票否决"}
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Source(Strict):
+    """Where a rule comes from: a key of `documents.yaml` and the clause."""
+
+    document: str
+    clause: str
+
+
+class Example(Strict):
+    """A turn with the turns before it (each “A: …” or “C: …”)."""
+
+    text: str
+    prev: tuple[str, ...] = ()
+    overlap: bool = False
+    fast: bool = False
+    call: CallContext | None = None
+
+
+class Examples(Strict):
+    yes: tuple[str | Example, ...] = Field(min_length=1)
+    no: tuple[str | Example, ...] = Field(min_length=1)
+
+
+class Facet(Strict):
+    """One thing that a handler's turn may convey; script elements are made of facets."""
+
+    id: str
+    title: str
+    when: Condition | None = None
+    advice: str = ""  # the standard phrase that conveys it
+    examples: Examples
+
+
+class FacetsNeeded(Strict):
+    """How many of which facets the handler must have conveyed in the call."""
+
+    all: tuple[str, ...] = ()
+    any: tuple[str, ...] = ()
+    at_least: int = Field(default=1, ge=1)  # of `any`
+    every_missing: bool = False  # a `collect.*` facet for every element that the order lacks
+
+
+class Element(Strict):
+    """A script element (话术要素)."""
+
+    id: str
+    title: str
+    source: Source
+    weight: float = Field(gt=0)
+    met: tuple[FacetsNeeded, ...] = Field(min_length=1)  # any one of these suffices
+    partial: tuple[FacetsNeeded, ...] = ()
+    not_applicable: tuple[CallContext, ...] = ()  # any one of these; always
+    not_applicable_unsaid: tuple[CallContext, ...] = ()  # only where nothing of it was said
+    advice: str
+
+
+class Behaviour(Strict):
+    """A prohibited behaviour (禁止行为) of the handler."""
+
+    id: str
+    title: str
+    source: Source
+    severity: Severity
+    penalty: float = Field(gt=0)  # points off the total and the attitude score
+    attitude: bool = True  # counts against the attitude score
+    when: Condition
+    only_if: Condition | None = None  # must hold whatever else speaks for the behaviour
+    instead: str
+    examples: Examples
+
+
+class Signal(Strict):
+    """A signal of the citizen (市民信号)."""
+
+    id: str
+    title: str
+    source: Source
+    when: Condition
+    advice: str
+    examples: Examples
+
+
+class Practice(Strict):
+    """Good practice: advice only, no part in findings or scores."""
+
+    id: str
+    title: str
+    source: Source
+    when: Condition
+    advice: str
+    examples: Examples
+
+
+class AttitudeLevel(Strict):
+    level: Literal["good", "minor", "serious"]
+    title: str
+    from_score: float
+
+
+class Scoring(Strict):
+    """How findings become scores. Not applicable elements leave the denominator."""
+
+    script_share: float = Field(ge=0, le=1)  # part of the total that the script elements make
+    partial_credit: float = Field(ge=0, le=1)
+    repeat_penalty: float = Field(ge=0)  # share of the penalty for each further turn
+    courtesy_bonus: float = Field(ge=0)
+    calm_bonus: float = Field(ge=0)  # calm under abuse
+    levels: tuple[AttitudeLevel, ...]
+
+
+class Catalogue(Strict):
+    """All rules that judge a call."""
+
+    documents: dict[str, str]
+    facets: dict[str, Facet]
+    elements: dict[CallKind, tuple[Element, ...]]
+    behaviours: tuple[Behaviour, ...]
+    signals: tuple[Signal, ...]
+    practices: tuple[Practice, ...]
+    scoring: Scoring
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2 booleans: only true and false, so that `yes` and `no` stay words."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in rules if tag != "tag:yaml.org,2002:bool"]
+    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), list("tf")
+)
+
+
+def _read_yaml(path: Path) -> Any:
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - safe
+    except OSError as error:
+        raise CatalogueError(f"规则目录缺少文件 {path.name}", f"请检查目录 {path.parent}") from error
+    except UnicodeDecodeError as error:
+        raise CatalogueError(f"{path.name} 不是 UTF-8 编码", "请另存为 UTF-8") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"第 {mark.line + 1} 行" if mark else ""
+        raise CatalogueError(f"{path.name} {place}不是有效的 YAML", "请检查缩进和冒号") from error
+
+
+def _rules(path: Path, model: type[Model]) -> tuple[Model, ...]:
+    rows = _read_yaml(path)
+    if not isinstance(rows, list):
+        raise CatalogueError(f"{path.name} 应当是规则的列表", "每条规则以“- id:”开头")
+    return tuple(_parse(row, model, path, _name(row, number)) for number, row in enumerate(rows, 1))
+
+
+def _name(row: Any, number: int) -> str:
+    return str(row.get("id", f"第 {number} 条")) if isinstance(row, dict) else f"第 {number} 条"
+
+
+def _parse(row: Any, model: type[Model], path: Path, name: str) -> Model:
+    try:
+        return model.model_validate(row)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "整条规则"
+        raise CatalogueError(
+            f"{path.name} 规则 {name} 的 {key} 有误：{first['msg']}", "请对照 docs/rule-language.md"
+        ) from error
+
+
+@lru_cache(maxsize=8)
+def load_catalogue(folder: Path = CATALOGUE_FOLDER) -> Catalogue:
+    """Read every rule of a catalogue folder.
+
+    Raises:
+        CatalogueError: a file is missing or wrong; says file, rule and key.
+    """
+    catalogue = Catalogue(
+        documents=_read_yaml(folder / "documents.yaml"),
+        facets={facet.id: facet for facet in _rules(folder / "facets.yaml", Facet)},
+        elements={kind: _rules(folder / f"{kind.value}.yaml", Element) for kind in CallKind},
+        behaviours=_rules(folder / "conduct.yaml", Behaviour),
+        signals=_rules(folder / "signals.yaml", Signal),
+        practices=_rules(folder / "practice.yaml", Practice),
+        scoring=_parse(
+            _read_yaml(folder / "scoring.yaml"), Scoring, folder / "scoring.yaml", "scoring"
+        ),
+    )
+    _check_references(catalogue)
+    return catalogue
+
+
+def _check_references(catalogue: Catalogue) -> None:
+    rules = [rule for elements in catalogue.elements.values() for rule in elements]
+    seen: set[str] = set()
+    for rule in (*rules, *catalogue.behaviours, *catalogue.signals, *catalogue.practices):
+        if rule.id in seen:
+            raise CatalogueError(f"规则 {rule.id} 出现了两次", "请改用不同的 id")
+        seen.add(rule.id)
+        if rule.source.document not in catalogue.documents:
+            raise CatalogueError(
+                f"规则 {rule.id} 的 source.document “{rule.source.document}”不在 documents.yaml 中",
+                "请先登记文件",
+            )
+    for element in rules:
+        for needed in (*element.met, *element.partial):
+            for facet in (*needed.all, *needed.any):
+                if facet not in catalogue.facets:
+                    raise CatalogueError(
+                        f"规则 {element.id} 用到的 {facet} 不在 facets.yaml 中", "请检查拼写"
+                    )

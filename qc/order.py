@@ -1,0 +1,139 @@
+"""The work order and the call made for it, as they are filed; read from JSON and checked here."""
+
+import json
+from collections.abc import Iterator
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from qc.errors import OrderError
+from qc.transcript import Role, Transcript, Turn
+
+
+class CallKind(StrEnum):
+    FIRST_CONTACT = "first_contact"
+    REPLY = "reply"
+
+
+KIND_TITLES = {CallKind.FIRST_CONTACT: "先行联系", CallKind.REPLY: "热线回复"}
+
+AnsweredBy = Literal["petitioner", "third_party_unaware", "third_party_aware", "wrong_number"]
+EndedBy = Literal["both", "agent", "citizen", "cut"]
+MissingElement = Literal["address", "time", "issue", "contact"]
+
+
+def _blank_is_none(value: object) -> object:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+OptionalText = Annotated[str | None, BeforeValidator(_blank_is_none)]
+
+
+class Order(BaseModel):
+    """A work order. Only `order_id` is needed; checks use what is there."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    order_id: str = ""
+    category: Literal["complaint", "help", "consult", "suggestion", "other"] = "other"
+    has_site: bool = True
+    petitioner: OptionalText = None
+    gender: Literal["male", "female"] | None = None
+    reported_on: Annotated[date | None, BeforeValidator(_blank_is_none)] = None
+    issue: OptionalText = None
+    address: OptionalText = None
+    department: OptionalText = None
+    handler: OptionalText = None
+    missing_elements: tuple[MissingElement, ...] = ()
+    resolved: bool | None = None
+
+
+class SpokenTurn(BaseModel):
+    """One turn of a call file."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    role: Role
+    text: str
+    overlap: bool = False
+    fast: bool = False
+    start: float | None = None
+    end: float | None = None
+
+
+class Call(BaseModel):
+    """One call whose turns are given; `labels` are never read here."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    call_id: str = ""
+    kind: CallKind
+    order: Order = Field(default_factory=Order)
+    turns: tuple[SpokenTurn, ...]
+    answered_by: AnsweredBy | None = None
+    ended_by: EndedBy | None = None
+
+    def transcript(self) -> Transcript:
+        return Transcript(
+            tuple(Turn(index=i, **turn.model_dump()) for i, turn in enumerate(self.turns))
+        )
+
+
+def _what_is_wrong(error: ValidationError) -> str:
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"]) or "整条记录"
+    return f"字段“{field}”不符合要求（{first['msg']}）"
+
+
+def read_order(path: Path) -> Order:
+    """Read one order from a JSON file.
+
+    Raises:
+        OrderError: the file cannot be read, is no JSON object, or a field is not as described.
+    """
+    try:
+        return Order.model_validate(json.loads(path.read_text(encoding="utf-8-sig")))
+    except (OSError, UnicodeDecodeError) as error:
+        raise OrderError(f"读不了工单文件 {path.name}", "请检查路径和文件编码（UTF-8）") from error
+    except json.JSONDecodeError as error:
+        raise OrderError(
+            f"工单文件 {path.name} 第 {error.lineno} 行不是有效的 JSON", "请检查括号、引号和逗号"
+        ) from error
+    except ValidationError as error:
+        raise OrderError(
+            f"工单文件 {path.name}：{_what_is_wrong(error)}", "请对照 samples/orders 中的样例修改"
+        ) from error
+
+
+def read_call(line: str, where: str) -> Call:
+    """Read one call from a line of JSON.
+
+    Raises:
+        OrderError: the line is no JSON object or a field is not as described.
+    """
+    try:
+        return Call.model_validate(json.loads(line))
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise OrderError(f"{where} 不是有效的 JSON", "请检查该行的括号、引号和逗号") from error
+    except ValidationError as error:
+        raise OrderError(
+            f"{where}：{_what_is_wrong(error)}", "请对照 samples/corpus/GUIDE.md 中的格式修改"
+        ) from error
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Number (from 1) and text of each line that holds something.
+
+    Raises:
+        OrderError: the file cannot be read or is not UTF-8.
+    """
+    try:
+        with path.open(encoding="utf-8-sig") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    yield number, line
+    except (OSError, UnicodeDecodeError) as error:
+        raise OrderError(f"读不了文件 {path.name}", "请检查路径和文件编码（UTF-8）") from error

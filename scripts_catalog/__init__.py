@@ -1,0 +1,1 @@
+"""The standards as data: YAML that `qc.catalogue` reads."""
