@@ -62,6 +62,7 @@ class FacetsNeeded(Strict):
     any: tuple[str, ...] = ()
     at_least: int = Field(default=1, ge=1)  # of `any`
     every_missing: bool = False  # a `collect.*` facet for every element that the order lacks
+    call: CallContext | None = None  # counts only in such calls
 
 
 class Element(Strict):
@@ -86,7 +87,7 @@ class Behaviour(Strict):
     source: Source
     severity: Severity
     penalty: float = Field(gt=0)  # points off the total and the attitude score
-    attitude: bool = True  # counts against the attitude score
+    attitude_share: float = Field(default=1.0, ge=0, le=1)  # of the penalty, off the attitude score
     when: Condition
     only_if: Condition | None = None  # must hold whatever else speaks for the behaviour
     instead: str
@@ -152,16 +153,16 @@ _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in rules if tag != "tag:yaml.org,2002:bool"]
     for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), list("tf")
-)
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), list("tf"))
 
 
 def _read_yaml(path: Path) -> Any:
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - safe
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except OSError as error:
-        raise CatalogueError(f"规则目录缺少文件 {path.name}", f"请检查目录 {path.parent}") from error
+        raise CatalogueError(
+            f"规则目录缺少文件 {path.name}", f"请检查目录 {path.parent}"
+        ) from error
     except UnicodeDecodeError as error:
         raise CatalogueError(f"{path.name} 不是 UTF-8 编码", "请另存为 UTF-8") from error
     except yaml.YAMLError as error:

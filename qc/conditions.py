@@ -220,7 +220,9 @@ def is_unfinished(text: str) -> bool:
     if stripped.endswith(("，", ",", "—", "、", "-")):
         return True
     has_marks = bool(re.search(r"[，。？！,?!]", stripped))
-    return has_marks and not stripped.endswith(("。", "？", "！", "?", "!", "…", "”", ".", "~", "～"))
+    return has_marks and not stripped.endswith(
+        ("。", "？", "！", "?", "!", "…", "”", ".", "~", "～")
+    )
 
 
 def _repeats(scene: Scene, turn: Turn) -> bool:

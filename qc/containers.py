@@ -21,7 +21,7 @@ CONTAINERS = (
 )
 OPEN_OPTIONS = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file"}
 # Containers whose header states a length. The others' is an estimate from size and bit rate.
-LENGTH_IN_HEADER = {"w64", "flac", "mov", "asf", "matroska", "aiff", "au", "caf", "avi"}
+LENGTH_IN_HEADER = {"w64", "flac", "mov", "matroska", "aiff", "au", "caf", "avi"}
 XING_TAGS = (b"Xing", b"Info", b"VBRI")  # an MP3 states its length only with one of these
 UNKNOWN_SIZE = 0x7FFF_0000  # bytes; streaming recorders write -1 or the like as the WAV size
 OGG_LAST_PAGE = 4  # bit of a page's flags
@@ -75,7 +75,7 @@ def stated_seconds(path: Path, container: InputContainer) -> float:
     by_ffmpeg = (container.duration or 0) / av.time_base
     if "wav" in names:  # FFmpeg goes by the size of the file when there is no fact chunk
         by_size = _wav_seconds(_head(path))
-        return max(by_size, by_ffmpeg) if by_size else 0.0  # ADPCM's bytes a second are often wrong
+        return 0.0 if by_size is None else max(by_size, by_ffmpeg)
     if "mp3" in names:
         return by_ffmpeg if any(tag in _head(path) for tag in XING_TAGS) else 0.0
     return by_ffmpeg if names & LENGTH_IN_HEADER else 0.0
@@ -101,18 +101,19 @@ def _encrypted() -> AudioError:
     return AudioError("录音可能已加密，无法读取", "请在录音系统里导出未加密的录音")
 
 
-def _wav_seconds(head: bytes) -> float:
-    """Length by the sizes in a RIFF header; 0 where a recorder never filled them in."""
+def _wav_seconds(head: bytes) -> float | None:
+    """Length by the sizes in a RIFF header; None where a recorder never filled them in."""
     position, bytes_per_second = 12, 0
     while position + 8 <= len(head):
         name, size = struct.unpack_from("<4sI", head, position)
         if name == b"fmt " and position + 20 <= len(head):
             (bytes_per_second,) = struct.unpack_from("<I", head, position + 16)
         if name == b"data":
-            known = bytes_per_second > 0 and size < UNKNOWN_SIZE
-            return size / bytes_per_second if known else 0.0
+            if not 0 < size < UNKNOWN_SIZE:
+                return None
+            return size / bytes_per_second if bytes_per_second else 0.0  # 0 in some ADPCM
         position += 8 + size + size % 2  # chunks are padded to even sizes
-    return 0.0
+    return None
 
 
 def _is_text(head: bytes) -> bool:

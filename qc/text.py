@@ -17,7 +17,7 @@ NUMBER_SIGN = "#"
 
 
 @lru_cache(maxsize=1)
-def _to_simplified():  # noqa: ANN202 - opencc ships no types
+def _to_simplified():
     import opencc
 
     return opencc.OpenCC("t2s")

@@ -1,0 +1,149 @@
+"""Labelled utterances to learn from, read from `samples/corpus/`."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models.judge.context import Utterance
+from qc.catalogue import Catalogue
+from qc.conditions import Scene
+from qc.evidence import as_utterance, hear_cues
+from qc.order import Call, CallKind, Order
+from qc.slots import find_slots
+from qc.transcript import Role, Transcript, Turn
+
+CORPUS = Path(__file__).resolve().parents[2] / "samples" / "corpus"
+SATISFACTIONS = ("satisfied", "basically", "neutral", "dissatisfied")
+# Signals that only an upset citizen gives.
+UPSET_SIGNALS = frozenset({"ct.abuse", "ct.threat", "ct.attitude_complaint"})
+
+
+@dataclass(frozen=True)
+class Example:
+    """An utterance, its labels, and for which groups of labels these are complete.
+
+    Groups are the parts of a label before the dot (`bh`, `ct`, `sat`), `facet` and `upset`.
+    """
+
+    utterance: Utterance
+    labels: frozenset[str]
+    groups: frozenset[str]
+    call_id: str = ""  # "" for a single utterance
+    turn: int = -1
+
+
+def read_examples(catalogue: Catalogue, corpus: Path = CORPUS) -> list[Example]:
+    """All labelled turns: of whole calls (`*calls*.jsonl`, `dev-*.jsonl`) and single ones."""
+    found: list[Example] = []
+    for path in sorted(corpus.glob("utterances-*.jsonl")):
+        found += [_single(row, catalogue) for row in _rows(path)]
+    for path in sorted((*corpus.glob("dev-*.jsonl"), *corpus.glob("calls-*.jsonl"))):
+        for row in _rows(path):
+            found += _turns_of_call(row, catalogue)
+    return found
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            yield json.loads(line)
+
+
+def _single(row: Mapping[str, Any], catalogue: Catalogue) -> Example:
+    """One turn with its context. Whether the call ended with it is unknown: cues assume so."""
+    previous = [_spoken(line) for line in row.get("prev") or ()]
+    spoken = [*previous, (Role(row["role"]), row["text"])]
+    turns = tuple(Turn(i, role, text) for i, (role, text) in enumerate(spoken))
+    last = Turn(
+        len(turns) - 1,
+        turns[-1].role,
+        turns[-1].text,
+        overlap=bool(row.get("overlap")),
+        fast=bool(row.get("fast")),
+    )
+    scene = Scene(Transcript((*turns[:-1], last)), Order(), CallKind(row["kind"]), ended_by="agent")
+    cues = hear_cues(scene, catalogue, [last])
+    utterance = as_utterance(scene, last, cues, {})
+    hints = frozenset(h for h in utterance.hints if h.startswith("cue:"))
+    labels = {*row["labels"], *row.get("facets", ())}
+    if row.get("satisfaction") in SATISFACTIONS:
+        labels.add(f"sat.{row['satisfaction']}")
+    return Example(
+        Utterance(**{**utterance.__dict__, "hints": hints}),
+        frozenset(labels),
+        frozenset(_groups_of_single(row)),
+    )
+
+
+def _spoken(line: str) -> tuple[Role, str]:
+    return (Role.AGENT if line.startswith("A") else Role.CITIZEN), line[3:]
+
+
+def _groups_of_single(row: Mapping[str, Any]) -> Iterable[str]:
+    if row["role"] == "agent":
+        yield "bh"
+        if "facets" in row:
+            yield "facet"
+        return
+    yield "ct"
+    if row["kind"] == "reply":
+        yield "sat"
+    if row.get("upset_known"):
+        yield "upset"
+
+
+def _turns_of_call(row: Mapping[str, Any], catalogue: Catalogue) -> Iterator[Example]:
+    call = Call.model_validate(row)
+    scene = Scene(
+        call.transcript(),
+        call.order,
+        call.kind,
+        answered_by=call.answered_by or "petitioner",
+        ended_by=call.ended_by or "both",
+    )
+    cues = hear_cues(scene, catalogue)
+    marked = _labels_by_turn(row)
+    facets = row.get("facets")
+    for turn in scene.transcript.turns:
+        slots = {turn.index: tuple(find_slots(turn.text, call.order))}
+        labels = set(marked.get(turn.index, ()))
+        groups = {"bh" if turn.is_agent else "ct"}
+        if turn.is_agent and facets is not None:
+            groups.add("facet")
+            labels |= set(facets.get(str(turn.index), ()))
+        if not turn.is_agent:
+            groups |= _groups_of_citizen(row, labels)
+            if labels & UPSET_SIGNALS:
+                labels.add("upset")
+        yield Example(
+            as_utterance(scene, turn, cues, slots),
+            frozenset(labels),
+            frozenset(groups),
+            call.call_id,
+            turn.index,
+        )
+
+
+def _labels_by_turn(row: Mapping[str, Any]) -> dict[int, set[str]]:
+    marked: dict[int, set[str]] = {}
+    for label in (*row["labels"]["behaviours"], *row["labels"]["citizen"]):
+        for index in label["turns"]:
+            marked.setdefault(index, set()).add(label["id"])
+    return marked
+
+
+def _groups_of_citizen(row: Mapping[str, Any], labels: set[str]) -> set[str]:
+    """What the call's labels settle for each of its citizen turns.
+
+    Satisfaction and upset are labelled for the call: “none” and “nothing to soothe” hold for
+    every turn, anything else for some turn that is not named.
+    """
+    groups = set()
+    if row["kind"] == "reply" and row["labels"]["satisfaction"] == "none":
+        groups.add("sat")
+    calm = row["labels"]["elements"].get("fc.soothe") == "not_applicable"
+    if (calm and row["answered_by"] != "wrong_number") or labels & UPSET_SIGNALS:
+        groups.add("upset")
+    return groups

@@ -1,0 +1,198 @@
+"""Train the learned layer: `python -m models.judge.train [--cross-validate]`.
+
+Logistic regression for each label over the features of `features.py`; thresholds are chosen on
+predictions for calls that were not trained on. Some minutes on two cores.
+"""
+
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix, vstack
+from sklearn.linear_model import LogisticRegression
+
+from models.judge.classifier import WEIGHTS, UtteranceClassifier
+from models.judge.examples import SATISFACTIONS, Example, read_examples
+from models.judge.features import BLOCK_WEIGHTS, features
+from qc.catalogue import Catalogue, load_catalogue
+
+FOLDS = 5
+MIN_EXAMPLES = 3  # utterances in which a feature must occur
+KEPT_FEATURES = 80_000  # those with the largest weights go into the file
+INVERSE_REGULARISATION = 30.0
+MIN_WEIGHT_SEEN = 20  # examples of a label below which its threshold is not tuned
+DEFAULT_THRESHOLDS = {"bh": 0.3, "ct": 0.35, "facet": 0.4, "sat": 0.5, "upset": 0.4}
+THRESHOLD_GRID = np.arange(0.15, 0.66, 0.05)
+
+
+def label_names(catalogue: Catalogue) -> list[str]:
+    """Everything the classifier may say."""
+    return [
+        *(rule.id for rule in catalogue.behaviours),
+        *(rule.id for rule in catalogue.signals),
+        *catalogue.facets,
+        *(f"sat.{value}" for value in SATISFACTIONS),
+        "upset",
+    ]
+
+
+def group_of(label: str) -> str:
+    """The group of labels to which a label belongs (see `Example.groups`)."""
+    head = label.partition(".")[0]
+    return head if head in ("bh", "ct", "sat", "upset") else "facet"
+
+
+class Vectoriser:
+    """Turns utterances into rows; learns the vocabulary and its inverse document frequencies."""
+
+    def __init__(self, examples: Sequence[Example]) -> None:
+        counts: dict[str, int] = {}
+        for example in examples:
+            for names in features(example.utterance).values():
+                for name in set(names):
+                    counts[name] = counts.get(name, 0) + 1
+        self.vocabulary = [name for name, count in counts.items() if count >= MIN_EXAMPLES]
+        self._column = {name: i for i, name in enumerate(self.vocabulary)}
+        often = np.array([counts[name] for name in self.vocabulary], dtype=np.float32)
+        self.scale = np.log(len(examples) / often) + 1
+
+    def rows(self, examples: Sequence[Example]) -> csr_matrix:
+        """(examples, features), each block of each row of length `BLOCK_WEIGHTS`."""
+        return vstack([self._row(example) for example in examples], format="csr")
+
+    def _row(self, example: Example) -> csr_matrix:
+        columns: list[int] = []
+        values: list[NDArray[np.float32]] = []
+        for block, names in features(example.utterance).items():
+            found = sorted({self._column[name] for name in names if name in self._column})
+            if found:
+                scaled = self.scale[found]
+                columns += found
+                values.append(scaled * (BLOCK_WEIGHTS[block] / np.linalg.norm(scaled)))
+        data = np.concatenate(values) if values else np.zeros(0, np.float32)
+        return csr_matrix(
+            (data, (np.zeros(len(columns), int), columns)), shape=(1, len(self.vocabulary))
+        )
+
+
+def fit_label(
+    rows: csr_matrix, examples: Sequence[Example], label: str, chosen: NDArray[np.bool_]
+) -> LogisticRegression:
+    """One label's regression on the chosen examples whose labels of that group are complete."""
+    known = chosen & np.array([group_of(label) in e.groups for e in examples])
+    wanted = np.array([label in e.labels for e in examples])
+    model = LogisticRegression(C=INVERSE_REGULARISATION, solver="liblinear")
+    return model.fit(rows[known], wanted[known])
+
+
+def folds_of(examples: Sequence[Example]) -> NDArray[np.int_]:
+    """Fold of each example by its call; -1 for single utterances, which are always trained on."""
+    calls = sorted({e.call_id for e in examples if e.call_id})
+    order = np.random.default_rng(0).permutation(len(calls))
+    fold = {calls[place]: number % FOLDS for number, place in enumerate(order)}
+    return np.array([fold[e.call_id] if e.call_id else -1 for e in examples])
+
+
+def predict_unseen(
+    rows: csr_matrix, examples: Sequence[Example], labels: Sequence[str]
+) -> NDArray[np.float32]:
+    """(examples, labels): probabilities for turns of calls from models that never saw the call."""
+    folds = folds_of(examples)
+
+    def one(label: str, fold: int) -> NDArray[np.float32]:
+        model = fit_label(rows, examples, label, folds != fold)
+        return np.asarray(model.predict_proba(rows[folds == fold])[:, 1], dtype=np.float32)
+
+    jobs = [(label, fold) for label in labels for fold in range(FOLDS)]
+    results = Parallel(n_jobs=2)(delayed(one)(*job) for job in jobs)
+    table = np.full((len(examples), len(labels)), np.nan, dtype=np.float32)
+    for (label, fold), found in zip(jobs, results, strict=True):
+        table[folds == fold, labels.index(label)] = found
+    return table
+
+
+def choose_thresholds(
+    table: NDArray[np.float32], examples: Sequence[Example], labels: Sequence[str]
+) -> dict[str, float]:
+    """For each label the threshold of best F1 over calls, drawn halfway to its group's default.
+
+    Halfway, because few calls show each label and their best threshold is partly luck.
+    """
+    thresholds = {}
+    for column, label in enumerate(labels):
+        default = DEFAULT_THRESHOLDS[group_of(label)]
+        seen = list(_by_call(table[:, column], examples, label))
+        if label.startswith("sat.") or sum(truth for _, truth in seen) < MIN_WEIGHT_SEEN:
+            thresholds[label] = default
+            continue
+        best = max(THRESHOLD_GRID, key=lambda t: _f1(seen, t))
+        thresholds[label] = round((best + default) / 2, 3)
+    return thresholds
+
+
+def _by_call(
+    column: NDArray[np.float32], examples: Sequence[Example], label: str
+) -> Iterator[tuple[float, bool]]:
+    """Highest probability in each call and whether any of its turns carries the label."""
+    group = group_of(label)
+    calls: dict[str, list[tuple[float, bool]]] = {}
+    for probability, example in zip(column, examples, strict=True):
+        if example.call_id and group in example.groups:
+            entry = (float(probability), label in example.labels)
+            calls.setdefault(example.call_id, []).append(entry)
+    for turns in calls.values():
+        yield max(p for p, _ in turns), any(truth for _, truth in turns)
+
+
+def _f1(seen: Sequence[tuple[float, bool]], threshold: float) -> float:
+    hit = sum(p >= threshold and truth for p, truth in seen)
+    wrong = sum((p >= threshold) != truth for p, truth in seen)
+    return 2 * hit / (2 * hit + wrong) if hit or wrong else 1.0
+
+
+def fit(
+    rows: csr_matrix,
+    examples: Sequence[Example],
+    vectoriser: Vectoriser,
+    labels: Sequence[str],
+    thresholds: Mapping[str, float],
+    chosen: NDArray[np.bool_] | None = None,
+) -> UtteranceClassifier:
+    """The classifier trained on the chosen examples (all, if not given), its file kept small."""
+    everything = np.ones(len(examples), dtype=bool) if chosen is None else chosen
+    models = Parallel(n_jobs=2)(
+        delayed(fit_label)(rows, examples, label, everything) for label in labels
+    )
+    weights = np.stack([model.coef_[0] for model in models], axis=1).astype(np.float32)
+    strongest = np.sort(np.argsort(-np.abs(weights).max(axis=1))[:KEPT_FEATURES])
+    return UtteranceClassifier(
+        vocabulary=[vectoriser.vocabulary[i] for i in strongest],
+        scale=vectoriser.scale[strongest],
+        weights=weights[strongest],
+        bias=np.array([model.intercept_[0] for model in models], dtype=np.float32),
+        labels=labels,
+        thresholds=thresholds,
+    )
+
+
+def main() -> None:
+    """Train on everything and write the weights."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=WEIGHTS)
+    arguments = parser.parse_args()
+    catalogue = load_catalogue()
+    examples = read_examples(catalogue)
+    labels = label_names(catalogue)
+    vectoriser = Vectoriser(examples)
+    rows = vectoriser.rows(examples)
+    print(f"{len(examples)} utterances, {rows.shape[1]} features, {len(labels)} labels", flush=True)
+    thresholds = choose_thresholds(predict_unseen(rows, examples, labels), examples, labels)
+    fit(rows, examples, vectoriser, labels, thresholds).save(arguments.out)
+    print(f"wrote {arguments.out} ({arguments.out.stat().st_size / 1e6:.1f} MB)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""Scores: the handler's attitude with its reasons, and the total of the call."""
+
+from collections.abc import Sequence
+
+from qc.catalogue import Catalogue, Scoring
+from qc.evidence import EvidenceSheet
+from qc.inspection import (
+    Attitude,
+    BehaviourFinding,
+    ElementFinding,
+    Reason,
+    SignalFinding,
+)
+
+FULL = 100
+
+
+def judge_attitude(
+    behaviours: Sequence[BehaviourFinding],
+    citizen: Sequence[SignalFinding],
+    sheet: EvidenceSheet,
+    catalogue: Catalogue,
+) -> Attitude:
+    """0..100 from what the handler did and how the citizen took it, as a list of plus and minus."""
+    scoring = catalogue.scoring
+    shares = {rule.id: rule.attitude_share for rule in catalogue.behaviours}
+    reasons = [_minus(b, scoring, shares[b.id]) for b in behaviours if shares[b.id]]
+    rough = any(shares[b.id] == 1 for b in behaviours)
+    for signal in citizen:
+        if signal.id == "ct.attitude_complaint":
+            reasons.append(Reason(-8, "市民抱怨本次通话的态度", signal.quotes[0].turn))
+        if signal.id == "ct.abuse" and not rough:
+            reasons.append(Reason(scoring.calm_bonus, "被辱骂时保持平和", signal.quotes[0].turn))
+    if soothing := sheet.heard("soothe"):
+        reasons.append(Reason(scoring.courtesy_bonus, "安抚或致歉", soothing[0].turn))
+    score = round(min(FULL, max(0.0, FULL + sum(r.points for r in reasons))))
+    level = next(level for level in scoring.levels if score >= level.from_score)
+    return Attitude(score, level.level, level.title, tuple(reasons))
+
+
+def _minus(behaviour: BehaviourFinding, scoring: Scoring, share: float = 1.0) -> Reason:
+    more = len(behaviour.quotes) - 1
+    points = share * behaviour.penalty * (1 + scoring.repeat_penalty * more)
+    times = f"（{more + 1} 次）" if more else ""
+    return Reason(-round(points, 1), behaviour.title + times, behaviour.quotes[0].turn)
+
+
+def total_score(
+    elements: Sequence[ElementFinding],
+    behaviours: Sequence[BehaviourFinding],
+    scoring: Scoring,
+) -> int:
+    """0..100: script elements by weight (what does not apply leaves the denominator), less conduct.
+
+    A behaviour of severity `fatal` (一票否决) makes the total 0.
+    """
+    if any(behaviour.severity == "fatal" for behaviour in behaviours):
+        return 0
+    credit = {"met": 1.0, "partial": scoring.partial_credit, "missing": 0.0}
+    applicable = [e for e in elements if e.status != "not_applicable"]
+    weight = sum(e.weight for e in applicable)
+    script = sum(e.weight * credit[e.status] for e in applicable) / weight if weight else 1.0
+    conduct = max(0.0, FULL + sum(_minus(b, scoring).points for b in behaviours)) / FULL
+    return round(FULL * (scoring.script_share * script + (1 - scoring.script_share) * conduct))

@@ -1,0 +1,68 @@
+"""How the call went: who answered, who ended it, whether a language warning was given and ignored.
+
+The order platform knows some of this; where it does not, it is read off the words.
+"""
+
+import re
+
+from qc.order import AnsweredBy, EndedBy
+from qc.text import plain
+from qc.transcript import Role, Transcript
+
+OPENING_TURNS = 8  # who answered shows in the first turns
+
+_WRONG_NUMBER = re.compile(
+    "打错了|打错电话|没有这个人|没这个人|不认识|不是我的电话|号码错|我不姓|搞错人|找错人|没有姓"
+)
+_OTHER_PERSON = re.compile(
+    "我是(他|她|它)的?(老婆|老公|爱人|妻子|丈夫|儿子|女儿|妈|爸|母亲|父亲|媳妇|女婿|邻居|同事|朋友|室友"
+    "|保姆|阿姨|姐|妹|哥|弟|家里人|家属|孙|店员|员工)|(他|她)(不在|出去|上班|上夜班|睡|没在|在忙|手机)"
+    "|我(不是|不是他|不是她)(本人|他|她)|我是.{0,4}(儿子|女儿|老婆|老公|邻居|同事|保姆)|不是本人|帮(他|她)接"
+)
+_AWARE = re.compile(
+    "我知道|知道的|晓得的|我晓得|这事我清楚|跟我(说|讲)|我清楚|可以代表|我能做主|跟我说一样|一样的"
+    "|就是我让|我们一起|也是我|我们家"
+)
+_UNAWARE = re.compile("不知道|不清楚|不晓得|什么事情我不|没听(他|她)说|没听说|啥事体|不了解")
+_WARNING = re.compile("文明用语|请.{0,4}文明|结束.{0,6}通话|注意.{0,4}用语|再骂")
+_GOODBYE = re.compile(
+    "再见|再会|拜拜|拜$|^拜|回见|先挂|挂了|谢谢.{0,6}$|好的?好的?$|那先这样|再联系"
+)
+_CUT = re.compile("^(喂+|喂喂.*|听得到吗|听得见吗|.{0,8}(断断续续|信号).{0,12})$")
+
+
+def who_answered(transcript: Transcript) -> AnsweredBy:
+    """Read off the citizen's first turns who picked up."""
+    opening = [plain(t.text) for t in transcript.turns[:OPENING_TURNS] if t.role is Role.CITIZEN]
+    text = "".join(opening)
+    if _WRONG_NUMBER.search(text):
+        return "wrong_number"
+    if not _OTHER_PERSON.search(text):
+        return "petitioner"
+    aware = _AWARE.search(text) and not _UNAWARE.search(text)
+    return "third_party_aware" if aware else "third_party_unaware"
+
+
+def who_ended(transcript: Transcript) -> EndedBy:
+    """Read off the last turns whether both said goodbye, one hung up, or the line dropped."""
+    if not transcript.turns:
+        return "cut"
+    last = transcript.turns[-1]
+    agent = plain(transcript.agent_turns[-1].text) if transcript.agent_turns else ""
+    citizen = plain(transcript.citizen_turns[-1].text) if transcript.citizen_turns else ""
+    if _CUT.match(plain(last.text)):
+        return "cut"
+    if _GOODBYE.search(agent) and _GOODBYE.search(citizen):
+        return "both"
+    if last.role is Role.CITIZEN:
+        return "citizen" if not _GOODBYE.search(agent) else "both"
+    return "agent"
+
+
+def was_warned(transcript: Transcript, abusive: frozenset[int]) -> bool:
+    """Whether the citizen went on abusing (turn numbers `abusive`) after a language warning.
+
+    Weifang 2024, 先行联系注意事项 6: only then may the handler end the call.
+    """
+    warnings = [t.index for t in transcript.agent_turns if _WARNING.search(plain(t.text))]
+    return bool(warnings) and any(index > warnings[0] for index in abusive)

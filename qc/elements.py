@@ -1,0 +1,102 @@
+"""Script elements: met, partial, missing or not applicable, from the facets that were heard."""
+
+from collections.abc import Sequence
+
+from qc.catalogue import Catalogue, Element, FacetsNeeded
+from qc.conditions import Scene, holds_for_call
+from qc.evidence import Evidence, EvidenceSheet
+from qc.inspection import ElementFinding, Quote, Status
+from qc.slots import Slot
+
+MAX_QUOTES = 3  # a facet is proven by its surest turns; more would only tire the reader
+# Which fields of the order are compared under which element.
+_ELEMENT_SLOTS = {
+    "fc.greeting": ("name",),
+    "fc.self_intro": ("department",),
+    "rp.self_intro": ("department",),
+    "fc.verify_demand": ("date", "address", "issue"),
+    "rp.verify_demand": ("date", "address", "issue"),
+}
+
+
+def judge_elements(
+    scene: Scene, sheet: EvidenceSheet, catalogue: Catalogue
+) -> tuple[ElementFinding, ...]:
+    """Status, evidence and slots of every script element of the call's kind."""
+    return tuple(
+        _judge(element, scene, sheet, catalogue) for element in catalogue.elements[scene.kind]
+    )
+
+
+def _judge(
+    element: Element, scene: Scene, sheet: EvidenceSheet, catalogue: Catalogue
+) -> ElementFinding:
+    status = _status(element, scene, sheet)
+    facets = _facets_of(element, scene)
+    evidence = [e for facet in facets for e in _best(sheet.heard(facet))]
+    lacking = [f for f in facets if not sheet.heard(f)] if status in ("partial", "missing") else []
+    return ElementFinding(
+        id=element.id,
+        title=element.title,
+        status=status,
+        evidence=() if status == "not_applicable" else _quotes(evidence),
+        lacking=tuple(catalogue.facets[facet].title for facet in lacking),
+        slots=_slots(element, sheet),
+        weight=element.weight,
+        advice=element.advice,
+        source=element.source,
+    )
+
+
+def _status(element: Element, scene: Scene, sheet: EvidenceSheet) -> Status:
+    if any(holds_for_call(context, scene) for context in element.not_applicable):
+        return "not_applicable"
+    if any(_is_fulfilled(needed, scene, sheet) for needed in element.met):
+        return "met"
+    if any(_is_fulfilled(needed, scene, sheet) for needed in element.partial):
+        return "partial"
+    unsaid = any(holds_for_call(context, scene) for context in element.not_applicable_unsaid)
+    return "not_applicable" if unsaid else "missing"
+
+
+def _is_fulfilled(needed: FacetsNeeded, scene: Scene, sheet: EvidenceSheet) -> bool:
+    if needed.call is not None and not holds_for_call(needed.call, scene):
+        return False
+    every = needed.all
+    if needed.every_missing:
+        every += tuple(f"collect.{missing}" for missing in scene.order.missing_elements)
+    if not all(sheet.heard(facet) for facet in every):
+        return False
+    return not needed.any or sum(bool(sheet.heard(f)) for f in needed.any) >= needed.at_least
+
+
+def _facets_of(element: Element, scene: Scene) -> Sequence[str]:
+    """Facets that make the element met, in the catalogue's order, each once."""
+    names: list[str] = []
+    for needed in element.met:
+        if needed.call is None or holds_for_call(needed.call, scene):
+            names += [*needed.all, *needed.any]
+            if needed.every_missing:
+                names += [f"collect.{missing}" for missing in scene.order.missing_elements]
+    return list(dict.fromkeys(names))
+
+
+def _best(evidence: Sequence[Evidence]) -> Sequence[Evidence]:
+    return sorted(evidence, key=lambda e: -e.confidence)[:1]
+
+
+def _quotes(evidence: Sequence[Evidence]) -> tuple[Quote, ...]:
+    ordered = sorted(evidence, key=lambda e: e.turn.index)[: MAX_QUOTES + 1]
+    return tuple(Quote(e.turn, e.quote, e.label, e.confidence, e.layers) for e in ordered)
+
+
+def _slots(element: Element, sheet: EvidenceSheet) -> tuple[Slot, ...]:
+    """The best comparison of each field: one that agrees before one that does not."""
+    wanted = _ELEMENT_SLOTS.get(element.id, ())
+    found: dict[str, Slot] = {}
+    for slots in sheet.slots.values():
+        for slot in slots:
+            known = found.get(slot.name)
+            if slot.name in wanted and (known is None or (slot.agrees and not known.agrees)):
+                found[slot.name] = slot
+    return tuple(found.values())

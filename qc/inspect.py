@@ -1,0 +1,136 @@
+"""Judge a call: from its transcript and order to an `Inspection`."""
+
+from dataclasses import replace
+
+from qc.attitude import judge_attitude, total_score
+from qc.catalogue import Catalogue
+from qc.circumstances import was_warned, who_answered, who_ended
+from qc.conditions import Scene, find
+from qc.conduct import judge_behaviours, judge_satisfaction, judge_signals
+from qc.elements import judge_elements
+from qc.evidence import Classifier, EvidenceSheet, gather
+from qc.inspection import ElementFinding, Inspection, Praise
+from qc.order import AnsweredBy, Call, CallKind, EndedBy, Order
+from qc.transcript import Role, Transcript
+
+UNSURE_ROLES = 0.15  # margin below which the roles are reported as uncertain
+
+
+def inspect_call(call: Call, catalogue: Catalogue, classifier: Classifier | None) -> Inspection:
+    """Judge a call whose turns are given."""
+    return inspect_transcript(
+        call.transcript(),
+        call.kind,
+        call.order,
+        catalogue,
+        classifier,
+        call_id=call.call_id,
+        answered_by=call.answered_by,
+        ended_by=call.ended_by,
+    )
+
+
+def inspect_transcript(
+    transcript: Transcript,
+    kind: CallKind,
+    order: Order,
+    catalogue: Catalogue,
+    classifier: Classifier | None,
+    *,
+    call_id: str = "",
+    answered_by: AnsweredBy | None = None,
+    ended_by: EndedBy | None = None,
+    warnings: tuple[str, ...] = (),
+) -> Inspection:
+    """Judge a transcript; what is not known of the call's circumstances is read off the words."""
+    scene = Scene(
+        transcript=transcript,
+        order=order,
+        kind=kind,
+        answered_by=answered_by or who_answered(transcript),
+        ended_by=ended_by or who_ended(transcript),
+    )
+    scene, sheet = _with_citizen_mood(scene, catalogue, classifier)
+    elements = judge_elements(scene, sheet, catalogue)
+    behaviours = judge_behaviours(sheet, catalogue)
+    citizen = judge_signals(sheet, catalogue)
+    return Inspection(
+        call_id=call_id,
+        kind=kind,
+        order=order,
+        transcript=transcript,
+        answered_by=scene.answered_by,
+        ended_by=scene.ended_by,
+        elements=elements,
+        behaviours=behaviours,
+        citizen=citizen,
+        satisfaction=judge_satisfaction(transcript, kind, sheet),
+        attitude=judge_attitude(behaviours, citizen, sheet, catalogue),
+        score=total_score(elements, behaviours, catalogue.scoring),
+        praise=_praise(scene, catalogue),
+        warnings=(*warnings, *_doubts(transcript, elements)),
+    )
+
+
+def _with_citizen_mood(
+    scene: Scene, catalogue: Catalogue, classifier: Classifier | None
+) -> tuple[Scene, EvidenceSheet]:
+    """Evidence, with the facts that the rules ask about and that only the evidence can tell."""
+    sheet = gather(scene, catalogue, classifier)
+    abusive = frozenset(e.turn.index for e in sheet.heard("ct.abuse"))
+    facts = replace(
+        scene,
+        upset=_is_upset(scene, sheet, classifier),
+        warned=was_warned(scene.transcript, abusive),
+    )
+    return facts, gather(facts, catalogue, classifier) if facts.warned else sheet
+
+
+def _is_upset(scene: Scene, sheet: EvidenceSheet, classifier: Classifier | None) -> bool:
+    """Whether the citizen shows anger, fear, tears or reproach anywhere in the call."""
+    if classifier is None or "upset" not in sheet.probabilities:
+        return any(sheet.heard(s) for s in ("ct.abuse", "ct.threat", "ct.attitude_complaint"))
+    threshold = classifier.thresholds.get("upset", 0.5)
+    return any(
+        sheet.probabilities["upset"][t.index] >= threshold for t in scene.transcript.citizen_turns
+    )
+
+
+def _praise(scene: Scene, catalogue: Catalogue) -> tuple[Praise, ...]:
+    found = []
+    for practice in catalogue.practices:
+        turn = next(
+            (
+                t
+                for t in scene.transcript.agent_turns
+                if find(practice.when, scene, t.index) is not None
+            ),
+            None,
+        )
+        if turn is not None:
+            found.append(Praise(practice.title, turn))
+    return tuple(found)
+
+
+def _doubts(transcript: Transcript, elements: tuple[ElementFinding, ...]) -> tuple[str, ...]:
+    doubts = []
+    if not any(turn.role is Role.AGENT for turn in transcript.turns):
+        doubts.append("录音里没有听到经办人说话")
+    elif transcript.role_margin < UNSURE_ROLES:
+        doubts.append("经办人与市民的区分把握不大，请人工确认角色")
+    for element in elements:
+        for slot in element.slots:
+            if slot.agrees is False:
+                doubts.append(
+                    f"核对的{_FIELD_TITLES[slot.name]}与工单不符：说的是“{slot.said}”，工单为“{slot.filed}”"
+                )
+    return tuple(dict.fromkeys(doubts))
+
+
+_FIELD_TITLES = {
+    "date": "日期",
+    "address": "地址",
+    "issue": "诉求",
+    "name": "姓名",
+    "department": "部门",
+}

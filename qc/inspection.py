@@ -1,0 +1,193 @@
+"""The result of inspecting one call, with the evidence and source of everything it says."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from qc.catalogue import Severity, Source
+from qc.order import AnsweredBy, CallKind, EndedBy, Order
+from qc.slots import Slot
+from qc.transcript import Transcript, Turn
+
+Status = Literal["met", "partial", "missing", "not_applicable"]
+Satisfaction = Literal["satisfied", "basically", "neutral", "dissatisfied", "none"]
+Level = Literal["good", "minor", "serious"]
+
+STATUS_TITLES: dict[Status, str] = {
+    "met": "做到",
+    "partial": "部分做到",
+    "missing": "缺失",
+    "not_applicable": "不适用",
+}
+SATISFACTION_TITLES: dict[Satisfaction, str] = {
+    "satisfied": "满意",
+    "basically": "基本满意",
+    "neutral": "一般",
+    "dissatisfied": "不满意",
+    "none": "未表态",
+}
+
+
+@dataclass(frozen=True)
+class Quote:
+    """Words of a turn that speak for a finding."""
+
+    turn: Turn
+    text: str
+    label: str  # the facet, behaviour or signal that was heard
+    confidence: float
+    layers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ElementFinding:
+    id: str
+    title: str
+    status: Status
+    evidence: tuple[Quote, ...]
+    lacking: tuple[str, ...]  # titles of the facets that would have made it met
+    slots: tuple[Slot, ...]
+    weight: float
+    advice: str
+    source: Source
+
+
+@dataclass(frozen=True)
+class BehaviourFinding:
+    id: str
+    title: str
+    quotes: tuple[Quote, ...]
+    confidence: float
+    severity: Severity
+    penalty: float
+    instead: str
+    source: Source
+
+    @property
+    def turns(self) -> list[int]:
+        return [quote.turn.index for quote in self.quotes]
+
+
+@dataclass(frozen=True)
+class SignalFinding:
+    id: str
+    title: str
+    quotes: tuple[Quote, ...]
+    confidence: float
+    advice: str
+    source: Source
+
+    @property
+    def turns(self) -> list[int]:
+        return [quote.turn.index for quote in self.quotes]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One plus or minus of the attitude score."""
+
+    points: float
+    text: str
+    turn: Turn | None = None
+
+
+@dataclass(frozen=True)
+class Attitude:
+    score: int  # 0..100
+    level: Level
+    title: str
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True)
+class Praise:
+    """Good practice that was heard."""
+
+    title: str
+    turn: Turn
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """Everything that was found in one call."""
+
+    call_id: str
+    kind: CallKind
+    order: Order
+    transcript: Transcript
+    answered_by: AnsweredBy
+    ended_by: EndedBy
+    elements: tuple[ElementFinding, ...]
+    behaviours: tuple[BehaviourFinding, ...]
+    citizen: tuple[SignalFinding, ...]
+    satisfaction: Satisfaction
+    attitude: Attitude
+    score: int  # 0..100
+    praise: tuple[Praise, ...] = ()
+    warnings: tuple[str, ...] = ()  # about the recording, the roles, the order; Chinese sentences
+
+    def to_json(self) -> dict[str, Any]:
+        """The verdict as the command line and the API give it (one object a call)."""
+        return {
+            "call_id": self.call_id,
+            "kind": self.kind.value,
+            "elements": {e.id: _element_json(e) for e in self.elements},
+            "behaviours": [_behaviour_json(b) for b in self.behaviours],
+            "citizen": [
+                {
+                    "id": s.id,
+                    "turns": s.turns,
+                    "quote": s.quotes[0].text,
+                    "seconds": _seconds(s.quotes),
+                }
+                for s in self.citizen
+            ],
+            "satisfaction": self.satisfaction,
+            "attitude": {
+                "score": self.attitude.score,
+                "level": self.attitude.level,
+                "reasons": [{"points": r.points, "text": r.text} for r in self.attitude.reasons],
+            },
+            "score": self.score,
+            "answered_by": self.answered_by,
+            "ended_by": self.ended_by,
+            "warnings": list(self.warnings),
+        }
+
+
+def _element_json(element: ElementFinding) -> dict[str, Any]:
+    return {
+        "status": element.status,
+        "evidence": [
+            {"turn": q.turn.index, "quote": q.text, "facet": q.label, "start": q.turn.start}
+            for q in element.evidence
+        ],
+        "slots": {
+            slot.name: {"said": slot.said, "filed": slot.filed, "agrees": slot.agrees}
+            for slot in element.slots
+        },
+        "lacking": list(element.lacking),
+        "source": _source_json(element.source),
+    }
+
+
+def _behaviour_json(behaviour: BehaviourFinding) -> dict[str, Any]:
+    return {
+        "id": behaviour.id,
+        "turns": behaviour.turns,
+        "quote": behaviour.quotes[0].text,
+        "seconds": _seconds(behaviour.quotes),
+        "confidence": round(behaviour.confidence, 3),
+        "severity": behaviour.severity,
+        "layers": sorted({layer for quote in behaviour.quotes for layer in quote.layers}),
+        "instead": behaviour.instead,
+        "source": _source_json(behaviour.source),
+    }
+
+
+def _seconds(quotes: Sequence[Quote]) -> list[Mapping[str, float | None]]:
+    return [{"start": q.turn.start, "end": q.turn.end} for q in quotes]
+
+
+def _source_json(source: Source) -> dict[str, str]:
+    return {"document": source.document, "clause": source.clause}
