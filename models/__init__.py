@@ -1,1 +1,1 @@
-"""Everything with weights: recognisers, voice activity, speakers, classifiers, and their training."""
+"""Everything with weights: recognisers, voice activity, speakers, classifiers."""

@@ -1,14 +1,21 @@
 """Who of two speakers speaks when, told from the sound alone: for recordings with one channel.
 
-The classical chain for telephone calls, which needs no weights: cepstra and pitch of short frames,
-windows clustered into two, then for each speaker a Gaussian mixture, and forward-backward over a
-chain of two states (S. Tranter and D. Reynolds, “An overview of automatic speaker diarization
-systems”, IEEE TASLP 14(5), 2006).
+The usual chain for telephone calls: voice prints of windows, clustered into two; then for each
+speaker a Gaussian mixture over short frames, and forward-backward over a chain of two states, which
+finds the changes inside a window (S. Tranter and D. Reynolds, “An overview of automatic speaker
+diarization systems”, IEEE TASLP 14(5), 2006).
+
+The voice prints are those of Resemblyzer's encoder (Apache-2.0; L. Wan et al., “Generalized
+end-to-end loss for speaker verification”, ICASSP 2018). Without its weights, mean cepstra stand in,
+which a change of mood misleads more often.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,14 +29,11 @@ FFT = 512  # samples, 32 ms, the length of a frame for the spectrum
 BAND_HZ = (250.0, 3600.0)  # what a telephone carries
 BANDS = 26  # mel bands in it
 CEPSTRA = 16  # without the first, which is loudness: it follows the mood
-PITCH_FRAME = 640  # samples, 40 ms: two periods of the lowest voice
-PITCH_HZ = (70.0, 400.0)
-VOICED = 0.5  # autocorrelation at the pitch period from which a frame counts as voiced
 QUIET_DB = 30.0  # frames this much below the loud ones of their stretch are not compared
 BLOCK = 6_000  # frames described at a time, 60 s
 
-WINDOW = 150  # frames, 1.5 s: shorter ones vary more with the sounds than with the speaker
-WINDOW_HOP = 75
+WINDOW = 160  # frames, 1.6 s: what the encoder was trained on
+WINDOW_HOP = 80
 MIN_WINDOW = 30  # frames of speech in a window worth clustering
 MIN_SPEECH = 2 * WINDOW  # frames; with less there is nothing to tell two speakers by
 ROUNDS = 4  # of training the mixtures and finding the path; labels settle after two or three
@@ -40,9 +44,15 @@ MOST_EVIDENCE = 4.0  # natural log-odds a frame may give; more is an outlier
 STEP = 5  # frames a state of the chain, 50 ms
 TURN_SECONDS = 3.0  # mean length of a turn
 PAUSE_CHANGE = 0.3  # probability that the speaker changes over a pause between stretches
-# Distance of the two speakers' mean windows, in standard deviations of frames within a window,
-# below which they are one person. Measured on synthetic voices.
-ONE_SPEAKER = 1.0
+ONE_SPEAKER = 0.1  # silhouette up to which two groups of windows are one voice
+
+WEIGHTS = Path(__file__).parent / "weights" / "speaker_encoder.npz"
+ENCODER_FFT = 400  # samples, 25 ms
+ENCODER_BANDS = 40
+ENCODER_WIDTH = 256
+ENCODER_LAYERS = 3
+ENCODER_LEVEL = 10 ** (-30 / 20)  # rms it was trained at, -30 dB of full scale
+ENCODER_BATCH = 64  # windows
 
 
 @dataclass(frozen=True)
@@ -57,11 +67,11 @@ class SpeakerSpan:
 
 @dataclass(frozen=True, eq=False)
 class Separation:
-    """Two speakers told apart, or one. `distance` says how unlike they sound."""
+    """Two speakers told apart, or one. `unlikeness` says how far apart they sound."""
 
     spans: tuple[SpeakerSpan, ...]
     speakers: int  # 0, 1 or 2
-    distance: float  # see ONE_SPEAKER
+    unlikeness: float  # silhouette of the voice prints, 0..1
     evidence: NDArray[np.float32]  # (frames,) natural log-odds for speaker 1, 0 outside speech
 
     def label(
@@ -97,24 +107,24 @@ def separate(samples: NDArray, speech: Sequence[Span]) -> Separation:
     if not speech:
         return Separation((), 0, 0.0, silent)
     sound = _describe(samples, speech)
-    if sound.heard.sum() < MIN_SPEECH:
-        return _one_speaker(speech, 0.0, silent)
-    labels = _cluster(sound)
-    if len(np.unique(labels[sound.heard])) < 2:
-        return _one_speaker(speech, 0.0, silent)
+    windows = _windows(sound)
+    if sound.heard.sum() < MIN_SPEECH or len(windows) < 2:
+        return _one_speaker(speech, silent)
+    prints = _voice_prints(samples, sound, windows)
+    labels = _cluster(prints, windows, frames)
     change = _changes(sound.stretch)
     for _ in range(ROUNDS):
+        if len(np.unique(labels[sound.heard])) < 2:
+            return _one_speaker(speech, silent)
         evidence = _compare(sound, labels)
         second = np.repeat(smooth(_by_step(evidence), change), STEP)[:frames]
         labels = (second > 0.5).astype(int)
-        if len(np.unique(labels[sound.heard])) < 2:
-            return _one_speaker(speech, 0.0, silent)
-    distance = _distance(sound, labels)
-    if distance < ONE_SPEAKER:
-        return _one_speaker(speech, distance, silent)
+    unlikeness = _unlikeness(prints, windows, labels)
+    if unlikeness <= ONE_SPEAKER:
+        return _one_speaker(speech, silent)
     if labels[sound.heard][0] == 1:
         second, evidence = 1 - second, -evidence
-    return Separation(tuple(_spans(second, speech)), 2, distance, evidence.astype(np.float32))
+    return Separation(tuple(_spans(second, speech)), 2, unlikeness, evidence.astype(np.float32))
 
 
 def smooth(evidence: NDArray, change: NDArray) -> NDArray[np.float64]:
@@ -151,7 +161,6 @@ class _Sound:
     """Frames of a recording; what is outside `heard` is not to be used."""
 
     cepstra: NDArray[np.float32]  # (frames, CEPSTRA)
-    pitch: NDArray[np.float32]  # (frames,) octaves, nan where unvoiced
     heard: NDArray[np.bool_]  # (frames,) inside a stretch and loud enough
     stretch: NDArray[np.int32]  # (frames,) number of the stretch of speech, -1 outside
 
@@ -159,7 +168,6 @@ class _Sound:
 def _describe(samples: NDArray, speech: Sequence[Span]) -> _Sound:
     frames = -(-len(samples) // HOP)
     cepstra = np.zeros((frames, CEPSTRA), np.float32)
-    pitch = np.full(frames, np.nan, np.float32)
     level = np.full(frames, -np.inf, np.float32)
     stretch = np.full(frames, -1, np.int32)
     for number, span in enumerate(speech):
@@ -167,40 +175,39 @@ def _describe(samples: NDArray, speech: Sequence[Span]) -> _Sound:
         stretch[first:last] = number
         for start in range(first, last, BLOCK):
             end = min(last, start + BLOCK)
-            cut = _framed(samples, start, end)
-            cepstra[start:end], level[start:end] = _cepstra(cut)
-            pitch[start:end] = _pitch(cut)
+            cepstra[start:end], level[start:end] = _cepstra(_framed(samples, start, end, FFT))
         if last > first:
-            loud = float(np.percentile(level[first:last], 95))
-            level[first:last] -= loud
-    heard = level > -QUIET_DB
-    pitch[~heard] = np.nan
-    return _Sound(cepstra, pitch, heard, stretch)
+            level[first:last] -= float(np.percentile(level[first:last], 95))
+    return _Sound(cepstra, level > -QUIET_DB, stretch)
 
 
 def _frame(seconds: float, frames: int) -> int:
     return min(frames, max(0, round(seconds * FRAMES_PER_SECOND)))
 
 
-def _framed(samples: NDArray, first: int, last: int) -> NDArray[np.float32]:
-    """(last - first, PITCH_FRAME) windows of samples around the frames, zeros past the ends."""
-    margin = (PITCH_FRAME - HOP) // 2
-    low, high = first * HOP - margin, (last - 1) * HOP + PITCH_FRAME - margin
+def _framed(samples: NDArray, first: int, last: int, length: int) -> NDArray[np.float32]:
+    """(last - first, length) samples around the frames, zeros past the ends."""
+    low = first * HOP - (length - HOP) // 2
+    high = low + (last - first - 1) * HOP + length
     block = np.asarray(samples[max(0, low) : high], np.float32)
     block = np.pad(block, (max(0, -low), max(0, high - max(0, low) - len(block))))
-    return np.lib.stride_tricks.sliding_window_view(block, PITCH_FRAME)[::HOP]
+    return np.lib.stride_tricks.sliding_window_view(block, length)[::HOP]
 
 
 def _cepstra(cut: NDArray) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Cepstra (n, CEPSTRA) and level in dB (n,)."""
     from scipy.fft import dct
 
-    margin = (PITCH_FRAME - FFT) // 2
-    window = cut[:, margin : margin + FFT] * np.hanning(FFT).astype(np.float32)
-    power = np.abs(np.fft.rfft(window, axis=1)) ** 2
+    power = _power(cut)
     bands = np.log(power @ _mel_filters() + 1e-8)
     level = 10 * np.log10(power.sum(axis=1) + 1e-8)
     return dct(bands, norm="ortho", axis=1)[:, 1 : CEPSTRA + 1], level
+
+
+def _power(cut: NDArray) -> NDArray[np.float32]:
+    """(n, length / 2 + 1) power spectrum of each frame."""
+    hann = np.hanning(cut.shape[1] + 1)[:-1].astype(np.float32)
+    return (np.abs(np.fft.rfft(cut * hann, axis=1)) ** 2).astype(np.float32)
 
 
 @cache
@@ -212,21 +219,6 @@ def _mel_filters() -> NDArray[np.float32]:
     rising = (hz - edges[:-2]) / np.diff(edges)[:-1]
     falling = (edges[2:] - hz) / np.diff(edges)[1:]
     return np.clip(np.minimum(rising, falling), 0, None).astype(np.float32)
-
-
-def _pitch(cut: NDArray) -> NDArray[np.float32]:
-    """(n,) octaves above 1 Hz by autocorrelation, nan where unvoiced."""
-    centred = cut - cut.mean(axis=1, keepdims=True)
-    spectrum = np.fft.rfft(centred, 2 * PITCH_FRAME, axis=1)
-    shortest, longest = (round(SAMPLE_RATE / hz) for hz in reversed(PITCH_HZ))
-    same = np.fft.irfft(np.abs(spectrum) ** 2, axis=1)[:, : longest + 1]
-    # A window of finite length shares fewer samples with itself the further it is shifted.
-    same = same / (1 - np.arange(longest + 1) / PITCH_FRAME)
-    strength = same[:, shortest:] / (same[:, :1] + 1e-9)
-    best = strength.argmax(axis=1)
-    octaves = np.log2(SAMPLE_RATE / (best + shortest))
-    voiced = strength[np.arange(len(cut)), best] >= VOICED
-    return np.where(voiced, octaves, np.nan).astype(np.float32)
 
 
 def _windows(sound: _Sound) -> list[NDArray[np.intp]]:
@@ -242,61 +234,94 @@ def _windows(sound: _Sound) -> list[NDArray[np.intp]]:
     return windows
 
 
-def _window_means(sound: _Sound, windows: list[NDArray[np.intp]]) -> NDArray[np.float64]:
-    """(windows, CEPSTRA + 1) mean of each window, in units of the spread within windows.
-
-    What differs from sound to sound of the same speech is scaled down, what differs from window
-    to window stands out.
-    """
+def _voice_prints(
+    samples: NDArray, sound: _Sound, windows: list[NDArray[np.intp]]
+) -> NDArray[np.float64]:
+    """(windows, size) vectors whose angles tell voices apart."""
+    if WEIGHTS.exists():
+        return _encode(samples, windows)
+    # Mean cepstra in units of their spread within windows: what differs from sound to sound of
+    # the same speech is scaled down.
     means = np.array([sound.cepstra[w].mean(axis=0) for w in windows])
     within = np.mean([np.cov(sound.cepstra[w].T) for w in windows], axis=0)
     values, vectors = np.linalg.eigh(within)
-    whitened = means @ (vectors / np.sqrt(np.maximum(values, 1e-6)))
-    voiced = [sound.pitch[w][~np.isnan(sound.pitch[w])] for w in windows]
-    known = np.array([np.median(v) if len(v) else np.nan for v in voiced])
-    middle = np.nanmedian(known) if not np.isnan(known).all() else 0.0
-    spread = np.mean([v.std() for v in voiced if len(v)] or [1.0]) + 1e-3
-    pitch = np.where(np.isnan(known), middle, known) / spread
-    return np.column_stack([whitened, pitch])
+    return (means - means.mean(axis=0)) @ (vectors / np.sqrt(np.maximum(values, 1e-6)))
 
 
-def _cluster(sound: _Sound) -> NDArray[np.int_]:
+def _encode(samples: NDArray, windows: list[NDArray[np.intp]]) -> NDArray[np.float64]:
+    """(windows, ENCODER_WIDTH) voice prints of length 1."""
+    import torch
+
+    lstm, linear, filters = _encoder()
+    prints = []
+    for start in range(0, len(windows), ENCODER_BATCH):
+        batch = [
+            _encoder_input(samples, w, filters) for w in windows[start : start + ENCODER_BATCH]
+        ]
+        with torch.inference_mode():
+            _, (hidden, _) = lstm(torch.from_numpy(np.stack(batch)))
+            found = torch.relu(linear(hidden[-1]))
+            prints.append(torch.nn.functional.normalize(found, dim=1).numpy())
+    return np.concatenate(prints).astype(np.float64)
+
+
+def _encoder_input(
+    samples: NDArray, window: NDArray[np.intp], filters: NDArray
+) -> NDArray[np.float32]:
+    """(WINDOW, ENCODER_BANDS) mel powers at the level of training; short windows are repeated."""
+    power = _power(_framed(samples, int(window[0]), int(window[-1]) + 1, ENCODER_FFT))
+    mel = power @ filters
+    first, last = int(window[0]) * HOP, (int(window[-1]) + 1) * HOP
+    rms = float(np.sqrt(np.mean(np.square(samples[first:last], dtype=np.float64)))) + 1e-9
+    return np.resize(mel * (ENCODER_LEVEL / rms) ** 2, (WINDOW, ENCODER_BANDS)).astype(np.float32)
+
+
+@cache
+def _encoder() -> tuple[Any, Any, NDArray[np.float32]]:
+    """LSTM, linear layer and mel filters (ENCODER_FFT / 2 + 1, ENCODER_BANDS)."""
+    import torch
+
+    weights = np.load(WEIGHTS)
+    lstm = torch.nn.LSTM(ENCODER_BANDS, ENCODER_WIDTH, ENCODER_LAYERS, batch_first=True)
+    linear = torch.nn.Linear(ENCODER_WIDTH, ENCODER_WIDTH)
+    for name, module in (("lstm", lstm), ("linear", linear)):
+        module.load_state_dict(
+            {
+                key: torch.from_numpy(weights[f"{name}_{key}"].astype(np.float32))
+                for key in module.state_dict()
+            }
+        )
+    return lstm, linear, weights["mel_filters"].T
+
+
+def _cluster(prints: NDArray, windows: list[NDArray[np.intp]], frames: int) -> NDArray[np.int_]:
     """(frames,) first guess of the speaker; every frame has one."""
     from sklearn.cluster import KMeans
 
-    labels = np.zeros(len(sound.heard), int)
-    windows = _windows(sound)
-    if len(windows) < 2:
-        return labels
-    weights = np.array([len(w) for w in windows], float)
-    means = _window_means(sound, windows)
-    found = KMeans(2, n_init=10, random_state=0).fit_predict(means, sample_weight=weights)
-    votes = np.zeros(len(labels))
+    weights = np.array([len(window) for window in windows], float)
+    found = KMeans(2, n_init=10, random_state=0).fit_predict(prints, sample_weight=weights)
+    votes = np.zeros(frames)
     for window, label in zip(windows, found, strict=True):
         votes[window] += 1 if label else -1
-    labels[votes > 0] = 1
-    return labels
+    return (votes > 0).astype(int)
 
 
 def _compare(sound: _Sound, labels: NDArray[np.int_]) -> NDArray[np.float64]:
     """(frames,) log-odds for speaker 1 by a mixture for each speaker, 0 where nothing is heard."""
-    evidence = np.zeros(len(labels))
     heard = sound.cepstra[sound.heard]
-    voiced = sound.heard & ~np.isnan(sound.pitch)
-    pitch = sound.pitch[voiced, None]
-    for speaker, sign in ((0, -1), (1, 1)):
-        own = labels == speaker
-        evidence[sound.heard] += sign * _likelihood(sound.cepstra[sound.heard & own], heard)
-        if (voiced & own).sum() >= MIN_WINDOW:
-            evidence[voiced] += sign * _likelihood(sound.pitch[voiced & own, None], pitch, most=2)
-    return np.clip(evidence, -MOST_EVIDENCE, MOST_EVIDENCE) / DEPENDENT
+    first, second = (
+        _likelihood(sound.cepstra[sound.heard & (labels == speaker)], heard) for speaker in (0, 1)
+    )
+    evidence = np.zeros(len(labels))
+    evidence[sound.heard] = np.clip(second - first, -MOST_EVIDENCE, MOST_EVIDENCE) / DEPENDENT
+    return evidence
 
 
-def _likelihood(own: NDArray, frames: NDArray, most: int = COMPONENTS) -> NDArray[np.float64]:
+def _likelihood(own: NDArray, frames: NDArray) -> NDArray[np.float64]:
     """(n,) log-likelihood of frames in a mixture trained on a speaker's own."""
     from sklearn.mixture import GaussianMixture
 
-    count = max(1, min(most, len(own) // FRAMES_PER_COMPONENT))
+    count = max(1, min(COMPONENTS, len(own) // FRAMES_PER_COMPONENT))
     mixture = GaussianMixture(count, covariance_type="diag", reg_covar=1e-3, random_state=0)
     return mixture.fit(own).score_samples(frames)
 
@@ -313,19 +338,22 @@ def _changes(stretch: NDArray[np.int32]) -> NDArray[np.float64]:
     return change
 
 
-def _distance(sound: _Sound, labels: NDArray[np.int_]) -> float:
-    """How far the two speakers' mean windows are apart, in spreads within a window."""
-    windows = [w for w in _windows(sound) if len(np.unique(labels[w])) == 1]
-    if len({labels[w[0]] for w in windows}) < 2:
+def _unlikeness(
+    prints: NDArray, windows: list[NDArray[np.intp]], labels: NDArray[np.int_]
+) -> float:
+    """Silhouette of the two speakers' voice prints, at most 1."""
+    from sklearn.metrics import silhouette_score
+
+    pure = [i for i, w in enumerate(windows) if len(w) > WINDOW / 2 and np.ptp(labels[w]) == 0]
+    own = [int(labels[windows[i][0]]) for i in pure]
+    if len(set(own)) < 2 or len(own) < 3:
         return 0.0
-    means = _window_means(sound, windows)
-    second = np.array([labels[w[0]] == 1 for w in windows])
-    return float(np.linalg.norm(means[second].mean(axis=0) - means[~second].mean(axis=0)))
+    return float(silhouette_score(prints[pure], own, metric="cosine"))
 
 
-def _one_speaker(speech: Sequence[Span], distance: float, silent: NDArray) -> Separation:
+def _one_speaker(speech: Sequence[Span], silent: NDArray) -> Separation:
     spans = tuple(SpeakerSpan(s.start, s.end, 0, 1.0) for s in speech)
-    return Separation(spans, 1, distance, silent)
+    return Separation(spans, 1, 0.0, silent)
 
 
 def _spans(second: NDArray, speech: Sequence[Span]) -> list[SpeakerSpan]:
@@ -336,7 +364,7 @@ def _spans(second: NDArray, speech: Sequence[Span]) -> list[SpeakerSpan]:
         part = second[first:last]
         cuts = np.flatnonzero(np.diff(part > 0.5)) + 1
         edges = [0, *cuts.tolist(), len(part)]
-        for low, high in zip(edges, edges[1:], strict=False):
+        for low, high in pairwise(edges):
             if high > low:
                 p = float(part[low:high].mean())
                 start = span.start if low == 0 else (first + low) / FRAMES_PER_SECOND

@@ -25,7 +25,8 @@ from qc.containers import (
     FORMATS_HINT,
     OPEN_OPTIONS,
     ends_properly,
-    refuse_encrypted,
+    refuse_misnamed,
+    refuse_other_files,
     stated_seconds,
     why_unreadable,
 )
@@ -130,11 +131,12 @@ def read_recording(path: Path) -> Recording:
     try:
         with open(path, "rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        refuse_encrypted(path)
+        refuse_other_files(path)
         with (
-            av.open(str(path), options=OPEN_OPTIONS, metadata_errors="replace") as container,
+            av.open(f"file:{path}", options=OPEN_OPTIONS, metadata_errors="replace") as container,
             tempfile.TemporaryFile(prefix="hotline-qc-") as store,
         ):
+            refuse_misnamed(path, container)
             decoding = _Decoding(container, _pick_stream(container), store)
             decoding.run()
             samples = decoding.samples()
@@ -212,9 +214,12 @@ class _Decoding:
     stream: AudioStream
     store: IO[bytes]
     written: int = 0  # samples per channel at SAMPLE_RATE
-    damage: list[int] = field(default_factory=list)  # `written` where a packet was unreadable
+    damage: list[int] = field(
+        default_factory=list
+    )  # `written` where packets are lost or unreadable
     warnings: list[str] = field(default_factory=list)
     _resampler: av.AudioResampler | None = None
+    _first_time: float | None = None  # of the first frame, seconds
     _setup: tuple[str, str, int] | None = None  # what the resampler was made for
 
     def __post_init__(self) -> None:
@@ -234,9 +239,9 @@ class _Decoding:
                     for frame in packet.decode():
                         self._take(frame)
                 except av.FFmpegError:
-                    self.damage.append(self.written)
+                    self._note_damage()
         except av.FFmpegError:
-            self.damage.append(self.written)
+            self._note_damage()
         self._flush()
 
     def samples(self) -> NDArray[np.float32]:
@@ -256,8 +261,29 @@ class _Decoding:
             self._resampler = av.AudioResampler("flt", layout, SAMPLE_RATE)
             self._setup = setup
         assert self._resampler is not None
-        frame.pts = None  # keep to the order of the samples: damaged files hold absurd times
+        self._fill_gap(frame)
+        frame.pts = None
         self._write(self._resampler.resample(frame))
+
+    def _fill_gap(self, frame: AudioFrame) -> None:
+        """Turn lost frames into silence, so that every later word keeps its time."""
+        if frame.time is None:
+            return
+        if self._first_time is None:
+            self._first_time = frame.time
+        end = round((frame.time - self._first_time) * SAMPLE_RATE)
+        longest = (self.container.duration or 0) / av.time_base + SHORT_BY
+        if end - self.written < LEVEL_BLOCK or end > longest * SAMPLE_RATE:
+            return  # no gap, or an absurd time in a damaged file
+        self._note_damage()
+        while self.written < end:
+            count = min(end - self.written, LEVEL_BLOCK)
+            self.store.write(bytes(count * self.channels * np.float32().itemsize))
+            self.written += count
+
+    def _note_damage(self) -> None:
+        if not self.damage or self.written - self.damage[-1] > LEVEL_BLOCK:
+            self.damage.append(self.written)
 
     def _flush(self) -> None:
         if self._resampler is not None:
@@ -313,7 +339,7 @@ def _damage_warnings(path: Path, decoding: _Decoding) -> Iterator[str]:
     inside = [at for at in decoding.damage if at < decoding.written - LEVEL_BLOCK]
     if inside:
         first = inside[0] / SAMPLE_RATE
-        yield f"录音从第 {first:.1f} 秒起有 {len(inside)} 处损坏，损坏部分已跳过"
+        yield f"录音从第 {first:.1f} 秒起有 {len(inside)} 处损坏或缺失，该处没有检查"
     broken = len(inside) < len(decoding.damage)  # of known length, it is but padding
     stated = stated_seconds(path, decoding.container)
     if stated - decoded > max(SHORT_BY, SHORT_SHARE * stated):

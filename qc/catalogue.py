@@ -12,6 +12,7 @@ from qc.conditions import CallContext, Condition
 from qc.errors import CatalogueError
 from qc.order import CallKind
 
+DEFAULT_PROFILE = "weifang"
 CATALOGUE_FOLDER = Path(__file__).resolve().parent.parent / "scripts_catalog"
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -89,6 +90,7 @@ class Behaviour(Strict):
     penalty: float = Field(gt=0)  # points off the total and the attitude score
     attitude_share: float = Field(default=1.0, ge=0, le=1)  # of the penalty, off the attitude score
     when: Condition
+    decisive: bool = False  # the cues suffice, whatever the learned layer says
     only_if: Condition | None = None  # must hold whatever else speaks for the behaviour
     instead: str
     examples: Examples
@@ -131,6 +133,15 @@ class Scoring(Strict):
     courtesy_bonus: float = Field(ge=0)
     calm_bonus: float = Field(ge=0)  # calm under abuse
     levels: tuple[AttitudeLevel, ...]
+
+
+class Profile(Strict):
+    """Where a street differs from the common standard."""
+
+    id: str
+    title: str
+    document: str
+    overrides: dict[str, dict[str, Any]] = {}  # rule id -> keys of the rule
 
 
 class Catalogue(Strict):
@@ -193,13 +204,27 @@ def _parse(row: Any, model: type[Model], path: Path, name: str) -> Model:
         ) from error
 
 
+def profile_names(folder: Path = CATALOGUE_FOLDER) -> list[str]:
+    """Names of the streets' profiles."""
+    return sorted(path.stem for path in (folder / "profiles").glob("*.yaml"))
+
+
 @lru_cache(maxsize=8)
-def load_catalogue(folder: Path = CATALOGUE_FOLDER) -> Catalogue:
-    """Read every rule of a catalogue folder.
+def load_catalogue(folder: Path = CATALOGUE_FOLDER, profile: str = DEFAULT_PROFILE) -> Catalogue:
+    """Read every rule of a catalogue folder, with a street's overrides.
 
     Raises:
         CatalogueError: a file is missing or wrong; says file, rule and key.
     """
+    if profile not in profile_names(folder):
+        known = "、".join(profile_names(folder))
+        raise CatalogueError(f"没有名为“{profile}”的街镇配置", f"可用的有：{known}")
+    street = _parse(
+        _read_yaml(folder / "profiles" / f"{profile}.yaml"),
+        Profile,
+        folder / "profiles" / f"{profile}.yaml",
+        profile,
+    )
     catalogue = Catalogue(
         documents=_read_yaml(folder / "documents.yaml"),
         facets={facet.id: facet for facet in _rules(folder / "facets.yaml", Facet)},
@@ -212,7 +237,31 @@ def load_catalogue(folder: Path = CATALOGUE_FOLDER) -> Catalogue:
         ),
     )
     _check_references(catalogue)
-    return catalogue
+    return _with_overrides(catalogue, street, folder)
+
+
+def _with_overrides(catalogue: Catalogue, street: Profile, folder: Path) -> Catalogue:
+    changed: dict[str, Any] = {}
+    left = set(street.overrides)
+
+    def of_street(rule: Model) -> Model:
+        name = str(getattr(rule, "id", ""))
+        if name not in street.overrides:
+            return rule
+        left.discard(name)
+        row = {**rule.model_dump(), **street.overrides[name]}
+        return _parse(row, type(rule), folder / "profiles" / f"{street.id}.yaml", name)
+
+    changed["elements"] = {
+        kind: tuple(of_street(rule) for rule in rules) for kind, rules in catalogue.elements.items()
+    }
+    changed["behaviours"] = tuple(of_street(rule) for rule in catalogue.behaviours)
+    changed["signals"] = tuple(of_street(rule) for rule in catalogue.signals)
+    if left:
+        raise CatalogueError(
+            f"profiles/{street.id}.yaml 改了不存在的规则 {sorted(left)[0]}", "请检查拼写"
+        )
+    return catalogue.model_copy(update=changed)
 
 
 def _check_references(catalogue: Catalogue) -> None:

@@ -5,7 +5,7 @@ The order platform knows some of this; where it does not, it is read off the wor
 
 import re
 
-from qc.order import AnsweredBy, EndedBy
+from qc.order import AnsweredBy, CallKind, EndedBy
 from qc.text import plain
 from qc.transcript import Role, Transcript
 
@@ -66,3 +66,18 @@ def was_warned(transcript: Transcript, abusive: frozenset[int]) -> bool:
     """
     warnings = [t.index for t in transcript.agent_turns if _WARNING.search(plain(t.text))]
     return bool(warnings) and any(index > warnings[0] for index in abusive)
+
+
+_REPLY = re.compile(
+    "(处理|办理)(结果|情况)|给您.{0,4}(答复|回复一下)|跟您回复|已经(处理|解决|修|拆|清)|满意吗|处理好了"
+)
+_FIRST_CONTACT = re.compile(
+    "先行联系|跟您联系|会.{0,6}(到现场|安排)|(保持|手机|电话).{0,4}畅通|给您回电"
+)
+
+
+def guess_kind(transcript: Transcript) -> CallKind:
+    """First contact or reply, by what the handler says; in doubt a first contact."""
+    words = "".join(plain(turn.text) for turn in transcript.agent_turns)
+    reply = len(_REPLY.findall(words)) - len(_FIRST_CONTACT.findall(words))
+    return CallKind.REPLY if reply > 0 else CallKind.FIRST_CONTACT

@@ -23,6 +23,7 @@ OPEN_OPTIONS = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file"}
 # Containers whose header states a length. The others' is an estimate from size and bit rate.
 LENGTH_IN_HEADER = {"w64", "flac", "mov", "matroska", "aiff", "au", "caf", "avi"}
 XING_TAGS = (b"Xing", b"Info", b"VBRI")  # an MP3 states its length only with one of these
+HEADERLESS = {"g722", "g726", "g726le", "g729", "gsm"}  # told by the name of the file
 UNKNOWN_SIZE = 0x7FFF_0000  # bytes; streaming recorders write -1 or the like as the WAV size
 OGG_LAST_PAGE = 4  # bit of a page's flags
 HEAD_BYTES = 65_536  # enough to tell what a file is; an Ogg page is no larger
@@ -48,24 +49,35 @@ OPENSSL_MAGIC = b"Salted__"
 RANDOM_ENTROPY = 7.9  # bits a byte; what is neither sound nor text and above is encrypted
 
 
-def refuse_encrypted(path: Path) -> None:
-    """Raise an `AudioError` for protected MP4 and WMA, which would decode to noise."""
-    if any(mark in _head(path) for mark in ENCRYPTION_MARKS):
+def refuse_other_files(path: Path) -> None:
+    """Raise an `AudioError` for what FFmpeg would read as noise or not at all.
+
+    Formats without a header, such as .g722, are told by the name alone and decode anything;
+    protected MP4 and WMA decode to noise.
+    """
+    head = _head(path)
+    for magic, message in OTHER_KINDS.items():
+        if head.startswith(magic):
+            raise AudioError(message, FORMATS_HINT)
+    if head.startswith(OPENSSL_MAGIC) or any(mark in head for mark in ENCRYPTION_MARKS):
         raise _encrypted()
+    if _is_text(head):
+        raise AudioError("这是一个文本文件，不是录音", FORMATS_HINT)
+
+
+def refuse_misnamed(path: Path, container: InputContainer) -> None:
+    """Raise an `AudioError` where a broken file was opened as a format that has no header."""
+    if container.format.name in HEADERLESS and _is_sound(_head(path)):
+        raise why_unreadable(path)
 
 
 def why_unreadable(path: Path) -> AudioError:
     """Say why FFmpeg could not read a file, as far as its first bytes tell."""
     head = _head(path)
-    for magic, message in OTHER_KINDS.items():
-        if head.startswith(magic):
-            return AudioError(message, FORMATS_HINT)
-    if head.startswith(SOUND_MAGICS) or head[4:8] == b"ftyp":
+    if _is_sound(head):
         return AudioError("录音已损坏，可能没有传完", EXPORT_HINT)
-    if head.startswith(OPENSSL_MAGIC) or _entropy(head) > RANDOM_ENTROPY:
+    if _entropy(head) > RANDOM_ENTROPY:
         return _encrypted()
-    if _is_text(head):
-        return AudioError("这是一个文本文件，不是录音", FORMATS_HINT)
     return AudioError("录音已损坏，或不是支持的录音格式", f"{EXPORT_HINT}；{FORMATS_HINT}")
 
 
@@ -99,6 +111,10 @@ def _head(path: Path) -> bytes:
 
 def _encrypted() -> AudioError:
     return AudioError("录音可能已加密，无法读取", "请在录音系统里导出未加密的录音")
+
+
+def _is_sound(head: bytes) -> bool:
+    return head.startswith(SOUND_MAGICS) or head[4:8] == b"ftyp"
 
 
 def _wav_seconds(head: bytes) -> float | None:

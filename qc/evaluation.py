@@ -101,6 +101,27 @@ class Quality:
     def signals(self) -> Counts:
         return sum(self.by_signal.values(), Counts())
 
+    def to_json(self) -> dict[str, Any]:
+        """The figures by name, rounded to four places."""
+        figures = {
+            "element_accuracy": self.element_accuracy,
+            "element_defect_f1": self.element_defects.f1,
+            "behaviour_micro_f1": self.behaviours.f1,
+            "behaviour_macro_f1": self.behaviour_macro_f1,
+            "turn_hit": self.turn_hit,
+            "false_alarms": self.false_alarms,
+            "signal_f1": self.signals.f1,
+            "satisfaction_accuracy": self.satisfaction_accuracy,
+            "attitude_auc": self.attitude_auc,
+        }
+        rules = {**self.by_behaviour, **self.by_signal}
+        return {
+            "calls": self.calls,
+            **{name: round(value, 4) for name, value in figures.items()},
+            "elements": {rule: round(share, 4) for rule, share in self.by_element.items()},
+            "rules": {rule: round(counts.f1, 4) for rule, counts in rules.items()},
+        }
+
 
 def read_labelled(paths: Iterable[Path]) -> list[tuple[Call, Labels]]:
     """Calls and their labels.

@@ -71,12 +71,13 @@ def gather(scene: Scene, catalogue: Catalogue, classifier: Classifier | None) ->
         table = classifier.judge(as_utterances(scene, cues, slots))
         learned = {label: table[:, column] for column, label in enumerate(classifier.labels)}
     by_label: dict[str, list[Evidence]] = defaultdict(list)
+    decisive = {rule.id for rule in catalogue.behaviours if rule.decisive}
     for label, role, _, only_if in _questions(catalogue):
         threshold = classifier.thresholds.get(label, 0.5) if classifier else 0.5
         for turn in turns:
             if turn.role is not role:
                 continue
-            evidence = _decide(label, turn, cues, slots, learned, threshold)
+            evidence = _decide(label, turn, cues, slots, learned, threshold, label in decisive)
             if evidence is None or (only_if and find(only_if, scene, turn.index) is None):
                 continue
             by_label[label].append(evidence)
@@ -90,12 +91,15 @@ def _decide(
     slots: Mapping[int, Sequence[Slot]],
     learned: Mapping[str, NDArray[np.float32]],
     threshold: float,
+    decisive: bool,
 ) -> Evidence | None:
     words = cues.get((label, turn.index))
     said = any(SLOT_FACETS.get(slot.name) == label for slot in slots.get(turn.index, ()))
     layers = [name for name, spoke in (("cue", words is not None), ("slot", said)) if spoke]
     if label in learned:
         confidence = float(learned[label][turn.index])
+        if decisive and words is not None:
+            confidence = max(confidence, CUE_CONFIDENCE)
         if confidence < threshold:
             return None
         return Evidence(label, turn, confidence, (*layers, "learned"), words or ())

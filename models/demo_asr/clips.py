@@ -1,7 +1,6 @@
-"""Clips: one utterance with its tokens, the sound of every 20 ms frame, and, if spoken, samples."""
+"""Clips: one utterance with its tokens, the phone and tone of every 20 ms frame, and samples."""
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,15 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from whisper.tokenizer import LANGUAGES, Tokenizer, get_tokenizer
 
-from models.demo_asr.speech import SAMPLE_RATE, VOICES, Phone, Utterance, speak, syllables
+from models.demo_asr.speech import SAMPLE_RATE, VOICES, Phone, speak, syllables
 from models.demo_asr.spoken import HAN, PAUSES
 
 FRAMES_PER_SECOND = 50  # encoder frames; one covers two frames of the log-mel spectrogram
 SAMPLES_PER_FRAME = SAMPLE_RATE // FRAMES_PER_SECOND
 RATES = (140, 275)  # espeak-ng words a minute
-USUAL_RATE = 200
-TEMPLATES = 40  # kept timings a syllable
-LONGEST_CLOSURE = 0.08  # seconds; a longer silence after a syllable is a pause, not part of it
 
 TOKENIZER: Tokenizer = get_tokenizer(True, num_languages=99, language="zh", task="transcribe")
 CHINESE = TOKENIZER.sot + 1 + list(LANGUAGES).index("zh")
@@ -33,7 +29,9 @@ class Clip:
     spans: tuple[tuple[float, float] | None, ...]  # seconds of each token, None for punctuation
     labels: NDArray[np.uint8]  # (2, frames): phone number, tone
     seconds: float
-    samples: NDArray[np.int16] | None  # (n,) at 16 kHz; None: only symbols
+    syllables: tuple[tuple[str, float, float], ...]  # numbered pinyin and its seconds
+    samples: NDArray[np.int16] | None = None  # (n,) at 16 kHz
+    residual: NDArray[np.float16] | None = None  # (frames, D), see `units`
 
 
 @lru_cache(200_000)
@@ -58,7 +56,7 @@ def tokens_of(text: str) -> tuple[tuple[int, ...], tuple[tuple[int, int] | None,
     return tuple(tokens), tuple(spans)
 
 
-def _token_spans(text: str, characters) -> tuple[tuple[float, float] | None, ...]:
+def token_spans(text: str, characters) -> tuple[tuple[float, float] | None, ...]:
     return tuple(
         None if span is None else (characters[span[0]][0], characters[span[1]][1])
         for span in tokens_of(text)[1]
@@ -66,7 +64,7 @@ def _token_spans(text: str, characters) -> tuple[tuple[float, float] | None, ...
 
 
 @lru_cache(200_000)
-def _syllables(text: str) -> tuple[str, ...]:
+def syllables_of(text: str) -> tuple[str, ...]:
     return tuple(syllables(text))
 
 
@@ -95,74 +93,22 @@ def frame_labels(phones: Iterable[Phone], seconds: float, numbers: Phones) -> ND
     return labels
 
 
-def spoken_clip(text: str, numbers: Phones, random: Random) -> tuple[Clip, Utterance, int] | None:
+def spoken_clip(text: str, numbers: Phones, random: Random) -> Clip | None:
     """Say a text in a random voice; None when its sounds cannot be told apart."""
     rate = random.randint(*RATES)
     voice = random.choice(VOICES)
     said = speak(text, voice, rate, random.randint(25, 75), random.randint(30, 70))
     if not said.exact or said.text != text:
         return None
-    clip = Clip(
+    named = zip(syllables_of(text), said.characters, strict=True)
+    return Clip(
         tokens_of(text)[0],
-        _token_spans(text, said.characters),
+        token_spans(text, said.characters),
         frame_labels(said.phones, said.seconds, numbers),
         said.seconds,
+        tuple((name, start, end) for name, (start, end) in named),
         (said.samples * 32767).astype(np.int16),
     )
-    return clip, said, rate
-
-
-class Timings:
-    """How long the sounds of each syllable last, learned from spoken utterances.
-
-    With them a text becomes frames of symbols without making any sound, some fifty times faster.
-    """
-
-    def __init__(self) -> None:
-        self.templates: dict[str, list[list[tuple[int, int, float]]]] = defaultdict(list)
-
-    def learn(self, said: Utterance, rate: int, numbers: Phones) -> None:
-        """Keep the timings of one utterance, as at the usual rate."""
-        starts = [span[0] for span in said.characters]
-        per: list[list[tuple[int, int, float]]] = [[] for _ in starts]
-        current = -1
-        for phone in said.phones:
-            while current + 1 < len(starts) and phone.start >= starts[current + 1] - 1e-6:
-                current += 1
-            length = (phone.end - phone.start) * rate / USUAL_RATE
-            if current >= 0 and (phone.name != "_" or length < LONGEST_CLOSURE):
-                per[current].append((numbers.number(phone.name), phone.tone, length))
-        for syllable, sounds in zip(_syllables(said.text), per, strict=True):
-            kept = self.templates[syllable]
-            if sounds and len(kept) < TEMPLATES:
-                kept.append(sounds)
-
-    def clip(self, text: str, random: Random) -> Clip | None:
-        """A clip of symbols; None when a syllable was never heard."""
-        names = _syllables(text)
-        if any(not self.templates.get(name) for name in names):
-            return None
-        speed = USUAL_RATE / random.uniform(*RATES)
-        now, said = 0.03, iter(names)
-        characters: list[tuple[float, float]] = []
-        phones: list[Phone] = []
-        for character in text:
-            if character in PAUSES:
-                now += speed * random.uniform(0.12, 0.4)
-                continue
-            start = now
-            for number, tone, length in random.choice(self.templates[next(said)]):
-                phones.append(Phone(now, now + length * speed, str(number), tone))
-                now += length * speed
-            characters.append((start, now))
-        seconds = (characters[-1][1] if characters else now) + 0.06
-        labels = np.zeros((2, int(seconds * FRAMES_PER_SECOND) + 1), np.uint8)
-        for phone in phones:
-            first = round(phone.start * FRAMES_PER_SECOND)
-            last = round(phone.end * FRAMES_PER_SECOND)
-            labels[0, first:last] = int(phone.name)
-            labels[1, first:last] = phone.tone
-        return Clip(tokens_of(text)[0], _token_spans(text, characters), labels, seconds, None)
 
 
 def is_sayable(text: str) -> bool:

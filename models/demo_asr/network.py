@@ -35,6 +35,7 @@ DIMENSIONS = ModelDimensions(
 TONES = 6  # 0 silence, 1..4, 5 neutral
 MOST_PHONES = 128  # rows of the phone tables; espeak-ng's Mandarin has about 70 sounds
 GUIDED_HEADS = 2  # heads of each decoder layer that are told where to look
+NOISE = 0.6  # most of the encoder's residual that is added to symbols
 MASS_FLOOR = 1e-4  # keeps the logarithm of the guided attention finite
 
 
@@ -60,6 +61,7 @@ class Student(nn.Module):
         self.tone_head = nn.Linear(WIDTH, TONES)
         self.phone_symbols = nn.Parameter(torch.randn(MOST_PHONES, WIDTH) * 0.5)
         self.tone_symbols = nn.Parameter(torch.randn(TONES, WIDTH) * 0.35)
+        self.place_symbols = nn.Parameter(torch.eye(WIDTH))  # turns Whisper's sinusoids
         # What the encoder mistakes for what (rows sum to 1), and how far it is off otherwise.
         phones = torch.full((MOST_PHONES, MOST_PHONES), 0.06 / MOST_PHONES)
         tones = torch.full((TONES, TONES), 0.2 / TONES)
@@ -74,18 +76,19 @@ class Student(nn.Module):
         """Frames (B, T, D) of a log-mel (B, 80, 2T) that stands `offset` (B,) frames in."""
         encoder = self.whisper.encoder
         x = F.gelu(encoder.conv2(F.gelu(encoder.conv1(mel)))).permute(0, 2, 1)
-        x = x + self._place(offset, x.shape[1]).to(x.dtype)
+        places = offset[:, None] + torch.arange(x.shape[1])
+        x = x + F.embedding(places, encoder.positional_embedding).to(x.dtype)
         for block in encoder.blocks:
             x = block(x)
         return encoder.ln_post(x)
 
-    def _place(self, offset: Tensor, frames: int) -> Tensor:
-        place = offset[:, None] + torch.arange(frames)[None]
-        return self.whisper.encoder.positional_embedding[place]
+    def symbolise(self, labels: Tensor, offset: Tensor, numbers: Tensor, noisy: bool) -> Tensor:
+        """Frames (B, K, D) as the encoder should give them, from labels (B, 2, T).
 
-    def symbolise(self, labels: Tensor, offset: Tensor, noisy: bool) -> Tensor:
-        """Frames (B, T, D) as the encoder should give them, from labels (B, 2, T)."""
-        phone, tone = labels[:, 0], labels[:, 1]
+        Args:
+            numbers: (K,) the frames that are wanted.
+        """
+        phone, tone = labels[:, 0, numbers], labels[:, 1, numbers]
         x = F.embedding(phone, self.phone_symbols) + F.embedding(tone, self.tone_symbols)
         if noisy:
             heard_phone, heard_tone = self._mishear(phone, tone)
@@ -93,9 +96,10 @@ class Student(nn.Module):
             heard = F.embedding(heard_phone, self.phone_symbols)
             heard = heard + F.embedding(heard_tone, self.tone_symbols)
             x = share * heard + (1 - share) * x
-        x = self.whisper.encoder.ln_post(x + self._place(offset, phone.shape[1]))
+        places = self.whisper.encoder.positional_embedding @ self.place_symbols
+        x = x + F.embedding(offset[:, None] + numbers, places)
         if noisy:
-            level = torch.rand(len(x), 1, 1) * 1.2
+            level = torch.rand(len(x), 1, 1) * NOISE
             x = x + level * self.residual * torch.randn_like(x)
         return x
 
@@ -103,8 +107,7 @@ class Student(nn.Module):
         """Single frames (N, D) without noise, from labels (N, 2) and places in the 30 s (N,)."""
         x = F.embedding(labels[:, 0], self.phone_symbols)
         x = x + F.embedding(labels[:, 1], self.tone_symbols)
-        encoder = self.whisper.encoder
-        return encoder.ln_post(x + encoder.positional_embedding[places])
+        return x + self.whisper.encoder.positional_embedding[places] @ self.place_symbols
 
     def _mishear(self, phone: Tensor, tone: Tensor) -> tuple[Tensor, Tensor]:
         """Replace whole sounds as the encoder confuses them."""

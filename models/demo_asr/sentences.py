@@ -74,9 +74,7 @@ def read_texts(corpora: Iterable[Path] = (CORPUS,), documents: Path = DOCUMENTS)
     for path in sorted(documents.glob("*.txt")):
         plain = re.sub(r"\s", "", path.read_text(encoding="utf8"))
         texts.append(_passage(re.findall("[^。！？；]+[。！？；]?", plain)))
-    return Texts(
-        tuple(filter(None, calls)), tuple(filter(None, turns)), tuple(filter(None, texts))
-    )
+    return Texts(tuple(filter(None, calls)), tuple(filter(None, turns)), tuple(filter(None, texts)))
 
 
 @cache
@@ -136,7 +134,7 @@ def fill(pattern: str, random: Random) -> str:
         "x": address,
         "a": past_day,
         "p": phone,
-        "k": lambda r: say_quantity(r.choice([*range(1, 13), r.randint(1, 99)])),
+        "k": lambda r: r.choice(["两", *map(say_quantity, [1, *range(3, 13), r.randint(13, 99)])]),
         "h": lambda r: say_quantity(r.randint(1, 12)),
         "m": lambda r: say_quantity(r.choice([r.randint(2, 90) * 10, r.randint(100, 9999)])),
         "q": lambda r: say_digits(f"{r.randint(0, 9999):04d}"),
@@ -209,7 +207,13 @@ def vary(passage: Passage, random: Random) -> Passage:
     )
 
 
-SHARES = (("calls", 0.30), ("turns", 0.30), ("patterns", 0.24), ("documents", 0.06), ("salad", 0.10))
+SHARES = (
+    ("calls", 0.30),
+    ("turns", 0.30),
+    ("patterns", 0.24),
+    ("documents", 0.06),
+    ("salad", 0.10),
+)
 
 
 def draw_passage(texts: Texts, random: Random, shares=SHARES) -> Passage:

@@ -13,6 +13,9 @@ SHORT_UNITS = "月|号|日|点|个|天|年级|楼|分|岁|次|户|弄|幢|栋|�
 # A number before one of these is always a quantity (120 元 → 一百二十元).
 LONG_UNITS = "元|块|万|平方|平米|公里|分贝|人次|分钟|吨|人"
 
+# Two of these is 两, not 二.
+COUNTED = "点|个|天|次|户|米|斤|小时|周|位|元|块|万|平方|平米|公里|人次|分钟|吨|人"
+
 LETTERS = dict(
     zip(
         "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
@@ -56,6 +59,8 @@ def say_digits(digits: str) -> str:
 
 def _say_number(match: re.Match[str]) -> str:
     digits, unit = match[1], match[2]
+    if digits == "2" and re.fullmatch(COUNTED, unit):
+        return "两" + unit
     limit = 2 if re.fullmatch(SHORT_UNITS, unit) else 4
     said = say_quantity(int(digits)) if len(digits) <= limit else say_digits(digits)
     return said + unit
@@ -73,7 +78,9 @@ def spoken(text: str) -> str:
     text = re.sub(r"\s", "", text)
     text = re.sub(r"(\d+)[-~～—](\d+)", r"\1到\2", text)
     text = re.sub(r"(\d{1,2})[:：](\d{2})", r"\1点\2分", text)
-    text = re.sub(r"(\d+)\.(\d+)", lambda m: f"{say_quantity(int(m[1][-4:]))}点{say_digits(m[2])}", text)
+    text = re.sub(
+        r"(\d+)\.(\d+)", lambda m: f"{say_quantity(int(m[1][-4:]))}点{say_digits(m[2])}", text
+    )
     text = re.sub(r"(\d{1,4})%", lambda m: "百分之" + say_quantity(int(m[1])), text)
     text = re.sub(rf"(\d+)({LONG_UNITS}|{SHORT_UNITS})", _say_number, text)
     text = re.sub(r"\d", lambda m: DIGITS[int(m[0])], text)

@@ -6,9 +6,11 @@ checkpoint learns on: first its symbols are fitted to what its encoder says.
 """
 
 import argparse
+import itertools
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +21,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from models.demo_asr.clips import Clip, Phones, Timings, is_sayable, spoken_clip
-from models.demo_asr.network import Student, usual_tokens
+from models.demo_asr.clips import Clip, Phones, is_sayable, spoken_clip, syllables_of
+from models.demo_asr.network import MOST_PHONES, TONES, Student, usual_tokens
 from models.demo_asr.sentences import CORPUS, draw_passage, read_texts
+from models.demo_asr.units import Units
 from models.demo_asr.windows import FULL, Batch, make_batch
 
 LAYOUTS = {4: 64, 8: 32, 12: 20, FULL: 8}  # windows of so many seconds: so many in a batch
@@ -30,7 +33,9 @@ LOSS_WEIGHTS = {"phone": 0.6, "tone": 0.6, "guide": 0.4, "match": 0.2}
 WARM_UP = 200  # steps
 SAVE_EVERY = 150  # seconds
 REPORT_EVERY = 50  # steps
-PASSAGES = 1400  # spoken passages that are kept
+RIDGE = 1.0
+FIT_BATCHES = 48  # of two minutes
+PASSAGES = 400  # spoken passages besides those that cover the syllables
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class Stage:
     name: str
     share: float  # of the minutes
     rate: tuple[float, float]  # learning rate at beginning and end
-    symbols: float  # share of batches that are symbols only
+    kinds: dict[str, float]  # how often a batch is of "sound", "symbols" or "units"
     windows: dict[int, float]  # seconds of a window: how often
     encoder: bool = True  # learns
     decoder: bool = True  # learns, and is run on sound
@@ -50,16 +55,26 @@ class Stage:
 
 
 FROM_NOTHING = (
-    Stage("symbols, short", 0.10, (1.5e-3, 1.5e-3), 1, {4: 1}, symbols_learn=True),
-    Stage("symbols", 0.10, (1.5e-3, 1e-3), 1, {8: 0.5, 12: 0.3, FULL: 0.2}, symbols_learn=True),
-    Stage("encoder", 0.12, (1e-3, 1e-3), 0, {8: 1}, decoder=False),
-    Stage("together, short", 0.28, (1e-3, 8e-4), 0.3, {8: 0.8, FULL: 0.2}),
-    Stage("together", 0.40, (8e-4, 2e-5), 0.5, {8: 0.2, FULL: 0.8}),
+    Stage("symbols, short", 0.10, (1.5e-3, 1.5e-3), {"symbols": 1}, {4: 1}, symbols_learn=True),
+    Stage(
+        "symbols",
+        0.10,
+        (1.5e-3, 1e-3),
+        {"symbols": 1},
+        {8: 0.5, 12: 0.3, FULL: 0.2},
+        symbols_learn=True,
+    ),
+    Stage("encoder", 0.12, (1e-3, 1e-3), {"sound": 1}, {8: 1}, decoder=False),
+    Stage(
+        "together, short", 0.28, (1e-3, 8e-4), {"sound": 0.7, "symbols": 0.3}, {8: 0.8, FULL: 0.2}
+    ),
+    Stage("together", 0.40, (8e-4, 2e-5), {"sound": 0.6, "symbols": 0.4}, {8: 0.2, FULL: 0.8}),
 )
 FURTHER = (
-    Stage("language", 0.66, (6e-4, 3e-4), 0.92, {12: 0.5, FULL: 0.5}, encoder=False, frames=0.45,
-          sound_seconds=60),
-    Stage("together", 0.34, (3e-4, 2e-5), 0.6, {8: 0.1, FULL: 0.9}),
+    Stage("language", 0.8, (5e-4, 2e-4), {"units": 0.94, "sound": 0.06}, {12: 0.7, FULL: 0.3},
+          encoder=False, sound_seconds=60),
+    Stage("settling", 0.2, (2e-4, 2e-5), {"units": 0.8, "sound": 0.2}, {FULL: 1},
+          encoder=False),
 )  # fmt: skip
 
 
@@ -70,10 +85,11 @@ class Material:
         self.corpora = corpora
         self.random = Random(seed)
         self.phones = phones
-        self.timings = Timings()
+        self.units = Units()
         self.texts = read_texts(corpora)
-        self.known: set[int] | None = None
+        self.known: set[int] = set()  # tokens of the table
         self.stock: list[list[Clip]] = []
+        self.next = -1
 
     def all_lines(self, drawn: int = 20_000) -> Iterator[str]:
         """Every line of the texts, and many drawn ones: what the token table must hold."""
@@ -84,55 +100,76 @@ class Material:
         for _ in range(drawn):
             yield from draw_passage(self.texts, random)
 
+    def covering(self, times: int = 3) -> Iterator[str]:
+        """Lines that together hold every syllable of the texts a few times, common or rare."""
+        lines = sorted({line for line in self.all_lines() if is_sayable(line)})
+        self.random.shuffle(lines)
+        seen: Counter[str] = Counter()
+        for line in lines:
+            syllables = syllables_of(line)
+            if any(seen[syllable] < times for syllable in syllables):
+                seen.update(syllables)
+                yield line
+
     def speak_stock(self, count: int) -> None:
-        """Speak `count` passages and learn the timings from them."""
+        """Speak lines that hold every syllable, and `count` passages."""
         began = time.time()
-        while len(self.stock) < count:
-            clips = []
-            for text in draw_passage(self.texts, self.random):
-                spoken = spoken_clip(text, self.phones, self.random) if is_sayable(text) else None
-                if spoken:
-                    clip, said, rate = spoken
-                    clips.append(clip)
-                    self.timings.learn(said, rate, self.phones)
-            if clips and self._is_known(clips):
+        passages: Iterator[Sequence[str]] = itertools.chain(
+            ((line,) for line in self.covering()),
+            (draw_passage(self.texts, self.random) for _ in range(count)),
+        )
+        for passage in passages:
+            texts = [text for text in passage if is_sayable(text)]
+            spoken = [spoken_clip(text, self.phones, self.random) for text in texts]
+            if clips := self._known(spoken):
                 self.stock.append(clips)
         hours = sum(clip.seconds for clips in self.stock for clip in clips) / 3600
-        print(f"spoke {hours:.1f} h in {time.time() - began:.0f} s, {len(self.phones.names)} sounds,"
-              f" {len(self.timings.templates)} syllables", flush=True)  # fmt: skip
+        print(f"spoke {len(self.stock)} passages, {hours:.1f} h, in {time.time() - began:.0f} s",
+              flush=True)  # fmt: skip
 
-    def _is_known(self, clips: list[Clip]) -> bool:
-        return self.known is None or all(self.known.issuperset(clip.tokens) for clip in clips)
+    def _known(self, clips: Iterable[Clip | None]) -> list[Clip]:
+        """Those that were made, of tokens that are in the table."""
+        return [clip for clip in clips if clip and self.known.issuperset(clip.tokens)]
 
-    def sound(self) -> list[Clip]:
+    def in_order(self) -> list[Clip]:
+        """The next passage of the stock; those with the rare syllables come first."""
+        self.next = (self.next + 1) % len(self.stock)
+        return self.stock[self.next]
+
+    def spoken(self) -> list[Clip]:
+        """The clips of a passage that was spoken."""
         return self.random.choice(self.stock)
 
-    def symbols(self) -> list[Clip]:
+    def of_units(self) -> list[Clip]:
+        """The clips of a passage that is put together of units."""
         while True:
             texts = draw_passage(self.texts, self.random)
-            clips = [self.timings.clip(text, self.random) for text in texts if is_sayable(text)]
-            kept = [clip for clip in clips if clip]
-            if kept and self._is_known(kept):
+            clips = [self.units.clip(text, self.random) for text in texts if is_sayable(text)]
+            if kept := self._known(clips):
                 return kept
 
 
 def losses(student: Student, batch: Batch, stage: Stage, guided: bool) -> dict[str, torch.Tensor]:
     """Named losses of one batch, and `right`, the share of tokens that were right."""
     noted: dict[str, torch.Tensor] = {}
+    # Attention asks which frames there are, not how many: some of them teach the same cheaper.
+    numbers = torch.arange(batch.labels.shape[2])
+    numbers = numbers[torch.rand(len(numbers)) < stage.frames]
     if batch.mel is None:
         with torch.set_grad_enabled(stage.symbols_learn):
-            frames = student.symbolise(batch.labels, batch.offset, noisy=True)
+            noisy = batch.residual is None
+            frames = student.symbolise(batch.labels, batch.offset, numbers, noisy)
+            if batch.residual is not None:
+                frames = frames + batch.residual[:, numbers].float()
     else:
         with torch.set_grad_enabled(stage.encoder):
             frames = student.encode(batch.mel, batch.offset)
-        noted |= _frame_losses(student, frames, batch, stage)
+        if stage.encoder:
+            noted |= _frame_losses(student, frames, batch, stage)
+        frames = frames[:, numbers]
     if stage.decoder:
-        # Attention asks which frames there are, not how many: some of them teach the same cheaper.
-        numbers = torch.arange(frames.shape[1])
-        if stage.frames < 1:
-            numbers = numbers[torch.rand(len(numbers)) < stage.frames]
         hidden, guide = student.decode(
-            batch.tokens, frames[:, numbers], batch.guide if guided else None, numbers
+            batch.tokens, frames, batch.guide if guided else None, numbers
         )
         noted["token"], right = student.token_loss(hidden, batch.targets)
         noted["right"] = torch.tensor(right)
@@ -144,8 +181,8 @@ def losses(student: Student, batch: Batch, stage: Stage, guided: bool) -> dict[s
 def _frame_losses(
     student: Student, frames: torch.Tensor, batch: Batch, stage: Stage
 ) -> dict[str, torch.Tensor]:
-    symbols = student.symbolise(batch.labels, batch.offset, noisy=False)
-    symbols = symbols.detach().float()
+    every = torch.arange(frames.shape[1])
+    symbols = student.symbolise(batch.labels, batch.offset, every, noisy=False).detach().float()
     match = ((frames.float() - symbols) ** 2).mean() / symbols.var()
     phones = student.phone_head(frames).float().flatten(0, 1)
     tones = student.tone_head(frames).float().flatten(0, 1)
@@ -169,48 +206,23 @@ def hear(student: Student, batches: list[Batch]) -> tuple[torch.Tensor, ...]:
     return torch.cat(frames), torch.cat(labels), torch.cat(places)
 
 
-def fit_symbols(student: Student, batches: list[Batch], steps: int = 250) -> None:
-    """Fit symbols and heads to what the encoder says, and note what it confuses.
+@torch.no_grad()
+def fit_symbols(student: Student, batches: list[Batch]) -> None:
+    """Fit the symbols to what the encoder says, by least squares.
 
     The encoder may come from a checkpoint that has no symbols, or may have moved on from them.
     """
     frames, labels, places = hear(student, batches)
-    learning = [student.phone_symbols, student.tone_symbols]
-    learning += [*student.phone_head.parameters(), *student.tone_head.parameters()]
-    for parameter in learning:
-        parameter.requires_grad_(True)
-    optimiser = torch.optim.Adam(learning, lr=2e-2)
-    for step in range(steps):
-        for group in optimiser.param_groups:
-            group["lr"] = 2e-2 * (1 - step / steps) + 1e-4
-        some = torch.randint(len(frames), (6000,))
-        symbols = student.symbolise_frames(labels[some], places[some])
-        loss = ((symbols - frames[some]) ** 2).mean()
-        loss = loss + F.cross_entropy(student.phone_head(frames[some]), labels[some, 0])
-        loss = loss + F.cross_entropy(student.tone_head(frames[some]), labels[some, 1])
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-    _note_confusions(student, frames, labels, places)
-
-
-@torch.no_grad()
-def _note_confusions(student: Student, frames, labels, places) -> None:
-    off = frames - student.symbolise_frames(labels, places)
-    student.residual.copy_((off**2).mean(0).sqrt())
-    explained = 1 - (off**2).mean() / frames.var()
-    for name, head, wanted in (
-        ("phone_confusion", student.phone_head, labels[:, 0]),
-        ("tone_confusion", student.tone_head, labels[:, 1]),
-    ):
-        said = head(frames).softmax(-1)
-        table = 0.1 * torch.eye(said.shape[1])  # sounds never met stay themselves
-        table.index_add_(0, wanted, said)
-        getattr(student, name).copy_(table / table.sum(1, keepdim=True))
-        right = (said.argmax(-1) == wanted)[labels[:, 1] > 0].float().mean()
-        print(f"{name}: {right:.3f} of the sounding frames right", flush=True)
-    tones = " ".join(f"{p:.2f}" for p in student.tone_confusion.diagonal())
-    print(f"tones: {tones}; symbols explain {explained:.2f} of the frames", flush=True)
+    phones, tones = F.one_hot(labels[:, 0], MOST_PHONES), F.one_hot(labels[:, 1], TONES)
+    sinusoids = student.whisper.encoder.positional_embedding[places]
+    known = torch.cat([phones.float(), tones.float(), sinusoids], 1)
+    ridge = RIDGE * torch.eye(known.shape[1])
+    fitted = torch.linalg.solve(known.T @ known + ridge, known.T @ frames)
+    student.phone_symbols.copy_(fitted[:MOST_PHONES])
+    student.tone_symbols.copy_(fitted[MOST_PHONES : MOST_PHONES + TONES])
+    student.place_symbols.copy_(fitted[MOST_PHONES + TONES :])
+    off = frames - known @ fitted
+    print(f"symbols explain {1 - off.var() / frames.var():.2f} of the frames", flush=True)
 
 
 class Training:
@@ -228,17 +240,26 @@ class Training:
         )
         self.step = 0
 
-    def draw(self, stage: Stage) -> Batch:
+    def draw(self, stage: Stage, in_order: bool = False) -> Batch:
         """A batch of the stage's kinds."""
         seconds = self.random.choices(list(stage.windows), list(stage.windows.values()))[0]
-        symbols = self.random.random() < stage.symbols
-        size = LAYOUTS[seconds] if symbols else stage.sound_seconds // seconds
-        source = self.material.symbols if symbols else self.material.sound
-        return make_batch(source, seconds, size, not symbols, self.random, self.noise)
+        kind = self.random.choices(list(stage.kinds), list(stage.kinds.values()))[0]
+        sound, units = kind == "sound", kind == "units"
+        size = stage.sound_seconds // seconds if sound else LAYOUTS[seconds]
+        source = self.material.of_units if units else self.material.spoken
+        source = self.material.in_order if in_order else source
+        silence = (lambda n: self.material.units.silence(n, self.random)) if units else None
+        return make_batch(source, seconds, size, sound, self.random, self.noise, silence)
 
     def fit(self) -> None:
-        sample = Stage("fit", 0, (0, 0), 0, {8: 0.3, FULL: 0.7})
-        fit_symbols(self.student, [self.draw(sample) for _ in range(8)])
+        """Fit the symbols to the encoder, and fill the stock of units."""
+        sample = Stage("fit", 0, (0, 0), {"sound": 1}, {8: 0.3, FULL: 0.7})
+        batches = [self.draw(sample, in_order=True) for _ in range(FIT_BATCHES)]
+        fit_symbols(self.student, batches[: FIT_BATCHES // 4])
+        for batch in batches:
+            self.material.units.listen(self.student, batch)
+        heard = self.material.units.heard.values()
+        print(f"{len(heard)} syllables, {sum(map(len, heard))} units", flush=True)
 
     def run(self, stage: Stage, minutes: float, save: Callable[[], None]) -> None:
         """Train for a stage."""
@@ -257,6 +278,7 @@ class Training:
                     self._report(stage, time.time() - began, rate, notes)
                 if time.time() - saved > SAVE_EVERY:
                     save()
+                    self.material.texts = read_texts(self.material.corpora)  # it may have grown
                     saved = time.time()
         save()
 
@@ -272,7 +294,9 @@ class Training:
                 learns = stage.decoder and "token_embedding" not in name
             parameter.requires_grad_(learns)
 
-    def _learn(self, batch: Batch, stage: Stage, rate: float, notes: dict[str, list[float]]) -> None:
+    def _learn(
+        self, batch: Batch, stage: Stage, rate: float, notes: dict[str, list[float]]
+    ) -> None:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         guided = batch.mel is not None or self.step % GUIDE_EVERY == 0
@@ -286,7 +310,13 @@ class Training:
         torch.nn.utils.clip_grad_norm_(self.student.parameters(), 1.0)
         self.optimiser.step()
         self.step += 1
-        kind = "symbols" if batch.mel is None else "sound"
+        kind = (
+            "sound"
+            if batch.mel is not None
+            else "units"
+            if batch.residual is not None
+            else "symbols"
+        )
         for name, loss in noted.items():
             notes.setdefault(f"{kind} {name}", []).append(loss.item())
 
@@ -330,7 +360,9 @@ def main() -> None:
     arguments.add_argument("--start", type=Path, help="checkpoint to learn on from")
     arguments.add_argument("--resume", type=Path, help="state written by an earlier run")
     arguments.add_argument("--skip", type=int, default=0, help="stages to leave out")
-    arguments.add_argument("--corpus", type=Path, action="append", help="more folders of JSON Lines")
+    arguments.add_argument(
+        "--corpus", type=Path, action="append", help="more folders of JSON Lines"
+    )
     arguments.add_argument("--seed", type=int, default=0)
     arguments.add_argument("--threads", type=int, default=2)
     options = arguments.parse_args()
@@ -354,9 +386,11 @@ def main() -> None:
     stages = (FURTHER if options.start or state else FROM_NOTHING)[options.skip :]
     shares = math.fsum(stage.share for stage in stages)
     for stage in stages:
-        if stages is not FROM_NOTHING or not stage.symbols_learn:
+        if "units" in stage.kinds and not material.units.heard:
             training.fit()
-        training.run(stage, options.minutes * stage.share / shares, lambda: write(training, options.out))
+        training.run(
+            stage, options.minutes * stage.share / shares, lambda: write(training, options.out)
+        )
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ FIRST_TIMESTAMP_LIMIT = 1.0  # seconds; whisper's `max_initial_timestamp`
 IGNORED = -100
 
 ClipSource = Callable[[], Sequence[Clip]]  # draws the clips of a passage, in order
+Silence = Callable[[int], NDArray[np.float16]]  # gives the residual (n, D) of n silent frames
 
 
 @dataclass
@@ -36,6 +37,8 @@ class Window:
     spans: list[tuple[float, float] | None]  # seconds where each target is heard
     labels: NDArray[np.uint8]  # (2, frames)
     offset: int  # frames of the 30 s before a short window
+    syllables: list[tuple[str, float, float]]
+    residual: NDArray[np.float16] | None
 
 
 @dataclass(frozen=True)
@@ -48,12 +51,14 @@ class Batch:
     guide: torch.Tensor  # (B, L, 2) first and last frame of each target, zeros for none
     labels: torch.Tensor  # (B, 2, T)
     offset: torch.Tensor  # (B,)
+    syllables: list[list[tuple[str, float, float]]]  # numbered pinyin and its seconds
+    residual: torch.Tensor | None = None  # (B, T, D), see `units`
 
 
 class _Layout:
     """The window while it is being filled."""
 
-    def __init__(self, seconds: int, random: Random) -> None:
+    def __init__(self, seconds: int, random: Random, silence: Silence | None) -> None:
         self.full = seconds == FULL
         self.random = random
         self.offset = 0 if self.full else random.randrange(FULL_FRAMES - seconds * 50 + 1)
@@ -61,6 +66,8 @@ class _Layout:
         self.content = random.uniform(1.5, FULL) if cut else float(seconds)
         self.samples = np.zeros(int(self.content * SAMPLE_RATE), np.float32)
         self.labels = np.zeros((2, seconds * FRAMES_PER_SECOND), np.uint8)
+        self.residual = None if silence is None else silence(self.labels.shape[1])
+        self.syllables: list[tuple[str, float, float]] = []
         self.stamped = random.random() < (0.8 if self.full else 0.5)
         self.tokens: list[int] = []
         self.spans: list[tuple[float, float] | None] = []
@@ -88,6 +95,8 @@ class _Layout:
         last = min(first + clip.labels.shape[1], int(self.content * FRAMES_PER_SECOND))
         if last > first:
             self.labels[:, first:last] = clip.labels[:, : last - first]
+            if self.residual is not None and clip.residual is not None:
+                self.residual[first:last] = clip.residual[: last - first]
 
     def add(self, clip: Clip) -> bool:
         """Add a clip; False when the window is full."""
@@ -102,6 +111,7 @@ class _Layout:
         self.stamp(self.now)
         self.tokens += clip.tokens
         self.spans += [s and (s[0] + self.now, s[1] + self.now) for s in clip.spans]
+        self.syllables += [(n, a + self.now, b + self.now) for n, a, b in clip.syllables]
         self.now += clip.seconds
         self.stamp(self.now)
         long_pause = self.random.random() > 0.94
@@ -120,14 +130,16 @@ def _prompt(source: ClipSource, stamped: bool, random: Random) -> list[int]:
     return [TOKENIZER.sot_prev, *said[-limit:]]
 
 
-def fill(source: ClipSource, seconds: int, random: Random) -> Window:
+def fill(
+    source: ClipSource, seconds: int, random: Random, silence: Silence | None = None
+) -> Window:
     """Fill one window with passages.
 
     Args:
         seconds: 30 gives the layout of whisper.transcribe; fewer, a window that stands at a
             random place of the 30 seconds.
     """
-    layout = _Layout(seconds, random)
+    layout = _Layout(seconds, random, silence)
     silent = layout.full and random.random() < 0.02
     if silent and layout.stamped:
         layout.tokens, layout.spans = [TIMESTAMP], [None]
@@ -152,6 +164,8 @@ def fill(source: ClipSource, seconds: int, random: Random) -> Window:
         [None] * (len(head) - 1) + layout.spans + [None],
         layout.labels,
         layout.offset,
+        layout.syllables,
+        layout.residual,
     )
 
 
@@ -173,9 +187,10 @@ def make_batch(
     sound: bool,
     random: Random,
     noise: np.random.Generator,
+    silence: Silence | None = None,
 ) -> Batch:
     """Fill and stack `size` windows; with log-mel spectrograms if `sound`."""
-    windows = [fill(source, seconds, random) for _ in range(size)]
+    windows = [fill(source, seconds, random, silence) for _ in range(size)]
     longest = max(len(window.tokens) for window in windows)
     tokens = torch.full((size, longest), TOKENIZER.eot)
     targets = torch.full((size, longest), IGNORED)
@@ -196,4 +211,6 @@ def make_batch(
         guide,
         torch.tensor(np.stack([window.labels for window in windows])).long(),
         torch.tensor([window.offset for window in windows]),
+        [window.syllables for window in windows],
+        None if silence is None else torch.tensor(np.stack([w.residual for w in windows])),
     )

@@ -114,6 +114,7 @@ def _turns_of_call(row: Mapping[str, Any], catalogue: Catalogue) -> Iterator[Exa
             groups.add("facet")
             labels |= set(facets.get(str(turn.index), ()))
         if not turn.is_agent:
+            labels |= set(row.get("moods", {}).get(str(turn.index), ()))
             groups |= _groups_of_citizen(row, labels)
             if labels & UPSET_SIGNALS:
                 labels.add("upset")
@@ -137,9 +138,14 @@ def _labels_by_turn(row: Mapping[str, Any]) -> dict[int, set[str]]:
 def _groups_of_citizen(row: Mapping[str, Any], labels: set[str]) -> set[str]:
     """What the call's labels settle for each of its citizen turns.
 
-    Satisfaction and upset are labelled for the call: “none” and “nothing to soothe” hold for
-    every turn, anything else for some turn that is not named.
+    Where `moods` were marked turn by turn, everything. Else satisfaction and upset are labelled
+    for the call only: “none” and “nothing to soothe” hold for every turn, anything else for some
+    turn that is not named.
     """
+    if "moods" in row:
+        named = any(m.startswith("sat.") for marks in row["moods"].values() for m in marks)
+        settled = named or row["labels"]["satisfaction"] == "none"
+        return {"upset", "sat"} if row["kind"] == "reply" and settled else {"upset"}
     groups = set()
     if row["kind"] == "reply" and row["labels"]["satisfaction"] == "none":
         groups.add("sat")

@@ -1,0 +1,247 @@
+"""The command line `hotline-qc`."""
+
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+
+from qc.catalogue import DEFAULT_PROFILE, Catalogue, load_catalogue
+from qc.errors import OrderError, QcError
+from qc.order import CallKind, Order, read_call, read_lines, read_order
+
+app = typer.Typer(
+    help="12345 热线录音质检：转写、对照规范用语与禁止行为、评分、出报告。"
+    "（Inspects the telephone recordings of the 12345 citizen hotline.）",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+catalog = typer.Typer(help="规则目录（scripts_catalog/）。", no_args_is_help=True)
+app.add_typer(catalog, name="catalog")
+
+SAMPLES = Path(__file__).resolve().parent.parent / "samples"
+Result = TypeVar("Result")
+
+Kind = Annotated[
+    CallKind | None,
+    typer.Option(help="录音类型：first_contact 先行联系，reply 热线回复；不给则自动判断。"),
+]
+ProfileName = Annotated[str, typer.Option("--profile", help="街镇配置，如 weifang、yichuan。")]
+Recogniser = Annotated[
+    str, typer.Option("--asr", help="识别引擎：demo、turbo 等 Whisper 名称，或权重文件路径。")
+]
+
+
+def _console() -> Console:
+    """Messages and tables; wide enough to read when the output is no terminal."""
+    return Console() if sys.stdout.isatty() else Console(width=110)
+
+
+def speaks_plainly(command: Callable[..., Result]) -> Callable[..., Result]:
+    """Turn an expected failure into one sentence and exit code 2: no traceback reaches a user."""
+
+    @wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Result:
+        try:
+            return command(*args, **kwargs)
+        except QcError as error:
+            Console(stderr=True).print(f"[red]✗[/] {error}", highlight=False)
+            raise typer.Exit(2) from error
+        except KeyboardInterrupt as stop:
+            Console(stderr=True).print("已中断；已完成的结果都保留着。")
+            raise typer.Exit(130) from stop
+
+    return wrapped
+
+
+@app.command()
+@speaks_plainly
+def demo(
+    out: Annotated[Path, typer.Option(help="结果放在哪个文件夹。")] = Path("out/demo"),
+    asr: Recogniser = "demo",
+) -> None:
+    """试一试：把自带的样例录音从头到尾检查一遍，并生成报告。"""
+    from qc.batch import run_batch
+    from qc.inspector import Inspector
+
+    console = _console()
+    inspector = Inspector(load_catalogue(), asr)
+    run = run_batch(SAMPLES / "manifest.csv", out, inspector.inspect_item, fresh=True)
+    _show_batch(console, run, details=True)
+
+
+@app.command()
+@speaks_plainly
+def inspect(
+    recordings: Annotated[list[Path] | None, typer.Argument(help="一个或多个录音文件。")] = None,
+    calls: Annotated[
+        Path | None, typer.Option(help="已有文字的通话（JSON Lines），不做语音识别。")
+    ] = None,
+    kind: Kind = None,
+    order: Annotated[Path | None, typer.Option(help="工单 JSON 文件。")] = None,
+    profile: ProfileName = DEFAULT_PROFILE,
+    asr: Recogniser = "demo",
+    json_out: Annotated[
+        Path | None, typer.Option("--json", help="结果写入该文件，每通一行 JSON。")
+    ] = None,
+) -> None:
+    """检查录音（或已有文字的通话）。"""
+    rules = load_catalogue(profile=profile)
+    if calls is not None:
+        _inspect_calls(calls, rules, json_out)
+    elif recordings:
+        filed = read_order(order) if order else Order()
+        _inspect_recordings(recordings, kind, filed, rules, asr, json_out)
+    else:
+        raise QcError("没有给出要检查的录音", "请写录音文件名，或用 --calls 指定通话文件")
+
+
+def _inspect_calls(path: Path, rules: Catalogue, json_out: Path | None) -> None:
+    """One output line a call, in order; a bad line becomes a line with its reason."""
+    from models.judge.classifier import load_classifier
+    from qc.inspect import inspect_call
+
+    classifier = load_classifier()
+    bad = count = 0
+    with _output(json_out) as out:
+        for number, line in read_lines(path):
+            count += 1
+            try:
+                call = read_call(line, f"{path.name} 第 {number} 行")
+                row = inspect_call(call, rules, classifier).to_json()
+            except OrderError as error:
+                bad += 1
+                row = {"call_id": f"line-{number}", "error": str(error)}
+            out.write(json.dumps(row, ensure_ascii=False) + "\n")
+    tail = f"，其中 {bad} 行有误（见结果中的 error）" if bad else ""
+    Console(stderr=True).print(f"已检查 {count} 通{tail}。")
+
+
+def _output(path: Path | None) -> Any:
+    if path is None:
+        return open(sys.stdout.fileno(), "w", encoding="utf-8", closefd=False)  # noqa: PTH123
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise QcError(f"写不了 {path}", "请换一个有写权限的位置") from error
+
+
+def _inspect_recordings(
+    recordings: list[Path],
+    kind: CallKind | None,
+    order: Order,
+    rules: Catalogue,
+    asr: str,
+    json_out: Path | None,
+) -> None:
+    from qc.inspector import Inspector
+    from qc.terminal import show_inspection
+
+    console, inspector = _console(), Inspector(rules, asr)
+    rows, failed = [], 0
+    for path in recordings:
+        try:
+            inspection = inspector.inspect_recording(path, kind, order)
+        except QcError as error:
+            failed += 1
+            console.print(f"[red]✗[/] {path.name}：{error}", highlight=False)
+            rows.append({"call_id": path.name, "error": str(error)})
+            continue
+        show_inspection(console, inspection, path.name)
+        rows.append(inspection.to_json())
+    if json_out is not None:
+        with _output(json_out) as out:
+            out.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+@speaks_plainly
+def batch(
+    source: Annotated[Path, typer.Argument(help="录音文件夹，或清单（CSV／XLSX）。")],
+    out: Annotated[Path, typer.Option(help="结果文件夹：表格、逐通结果、汇总页。")],
+    profile: ProfileName = DEFAULT_PROFILE,
+    asr: Recogniser = "demo",
+) -> None:
+    """批量抽检：可中断后继续；坏录音记为一行并写明原因。"""
+    from qc.batch import run_batch
+    from qc.inspector import Inspector
+
+    inspector = Inspector(load_catalogue(profile=profile), asr)
+    run = run_batch(source, out, inspector.inspect_item)
+    _show_batch(_console(), run, details=False)
+
+
+@app.command()
+@speaks_plainly
+def evaluate(
+    labelled: Annotated[list[Path], typer.Argument(help="带标注的通话（JSON Lines）。")],
+    mistakes: Annotated[bool, typer.Option(help="列出每一处不一致及原话。")] = False,
+    profile: ProfileName = DEFAULT_PROFILE,
+    json_out: Annotated[Path | None, typer.Option("--json", help="把指标写成 JSON。")] = None,
+) -> None:
+    """用带标注的通话评测判定质量。"""
+    from models.judge.classifier import load_classifier
+    from qc.evaluation import measure, read_labelled
+    from qc.inspect import inspect_call
+    from qc.terminal import show_quality
+
+    rules, classifier = load_catalogue(profile=profile), load_classifier()
+    pairs = [
+        (inspect_call(call, rules, classifier), labels) for call, labels in read_labelled(labelled)
+    ]
+    if not pairs:
+        raise QcError("没有可评测的通话", "请检查文件内容")
+    quality = measure(pairs)
+    console = _console()
+    show_quality(console, quality)
+    if mistakes:
+        for m in quality.mistakes:
+            console.print(f"{m.call_id}  {m.rule}  判为 {m.found}，标注 {m.labelled}：{m.quote}")
+    if json_out is not None:
+        with _output(json_out) as out:
+            out.write(json.dumps(quality.to_json(), ensure_ascii=False, indent=2) + "\n")
+
+
+@catalog.command("check")
+@speaks_plainly
+def catalog_check(profile: ProfileName = DEFAULT_PROFILE) -> None:
+    """检查每条规则，并用它自带的正反例运行一遍。"""
+    from models.judge.classifier import load_classifier
+    from qc.catalogue_check import check_examples
+
+    rules = load_catalogue(profile=profile)
+    console, failures, count = _console(), 0, 0
+    for outcome in check_examples(rules, load_classifier()):
+        count += 1
+        if not outcome.passed:
+            failures += 1
+            expected = "应命中" if outcome.expected else "不应命中"
+            console.print(f"[red]✗[/] {outcome.rule} {expected}：{outcome.text}", highlight=False)
+    console.print(f"共 {count} 条例句，{count - failures} 条通过，{failures} 条不符。")
+    if failures:
+        raise typer.Exit(1)
+
+
+def _show_batch(console: Console, run: Any, *, details: bool) -> None:
+    from qc.terminal import show_inspection
+
+    if details:
+        for inspection in run.inspections:
+            show_inspection(console, inspection, inspection.call_id)
+
+
+def main() -> None:
+    """Entry point."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

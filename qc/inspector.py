@@ -1,0 +1,71 @@
+"""The whole chain for recordings: audio in, inspection out. Loads everything once."""
+
+from functools import cached_property
+from pathlib import Path
+
+from models.judge.classifier import UtteranceClassifier, load_classifier
+from models.recogniser import Recogniser, load_recogniser
+from qc.audio import Recording, read_recording
+from qc.catalogue import DEFAULT_PROFILE, Catalogue, load_catalogue
+from qc.circumstances import guess_kind
+from qc.inspect import inspect_transcript
+from qc.inspection import Inspection
+from qc.listen import listen, prompt_for
+from qc.order import CallKind, Order
+
+
+class Inspector:
+    """Inspects recordings by one street's standards with one recogniser.
+
+    Nothing is loaded before it is needed; instances can be pickled to worker processes.
+    """
+
+    def __init__(self, asr: str = "demo", profile: str = DEFAULT_PROFILE) -> None:
+        self.asr = asr
+        self.profile = profile
+
+    @cached_property
+    def recogniser(self) -> Recogniser:
+        return load_recogniser(self.asr)
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        return load_catalogue(profile=self.profile)
+
+    @cached_property
+    def classifier(self) -> UtteranceClassifier:
+        return load_classifier()
+
+    def __getstate__(self) -> dict[str, str]:
+        return {"asr": self.asr, "profile": self.profile}
+
+    def load(self) -> None:
+        """Load everything now, so that what is missing shows before the first recording."""
+        assert self.catalogue and self.classifier and self.recogniser
+
+    def inspect_file(self, path: Path, kind: CallKind | None, order: Order) -> Inspection:
+        """Inspect one recording.
+
+        Raises:
+            AudioError: the file is missing, broken or no audio.
+            RecogniserError: the recogniser cannot be loaded.
+        """
+        return self.inspect_recording(read_recording(path), kind, order)
+
+    def inspect_recording(
+        self, recording: Recording, kind: CallKind | None, order: Order
+    ) -> Inspection:
+        """Inspect a recording already read. A kind that is not given is read off the words."""
+        assumed = kind or (CallKind.FIRST_CONTACT if order.resolved is None else CallKind.REPLY)
+        heard = listen(recording, assumed, self.recogniser, prompt_for(order))
+        if kind is None and order.resolved is None:
+            assumed = guess_kind(heard.transcript)
+        return inspect_transcript(
+            heard.transcript,
+            assumed,
+            order,
+            self.catalogue,
+            self.classifier,
+            call_id=recording.path.name,
+            warnings=heard.warnings,
+        )

@@ -1,0 +1,442 @@
+"""Reports for people: the page of a call, and the summary and workbook of a spot check.
+
+Personal data is masked unless `unmasked` is asked for. Pages are single files without scripts or
+outside addresses, so that they can be mailed, archived and printed.
+"""
+
+import heapq
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+from urllib.parse import quote
+
+import jinja2
+import xlsxwriter
+from pydantic import BaseModel, ConfigDict
+from xlsxwriter.worksheet import Worksheet
+
+from qc.catalogue import SEVERITY_TITLES, Severity, load_catalogue
+from qc.inspection import (
+    SATISFACTION_TITLES,
+    STATUS_TITLES,
+    Inspection,
+    Level,
+    Quote,
+    Satisfaction,
+    Status,
+)
+from qc.order import KIND_TITLES, CallKind
+from qc.privacy import mask_file_name, masked
+from qc.transcript import ROLE_TITLES
+
+TEMPLATES = Path(__file__).parent / "templates"
+UNKNOWN = "未填写"  # a department or handler that the order does not name
+WORST_CALLS = 10
+GOOD_SCORE, FAIR_SCORE = 85, 65  # as the levels of the attitude score
+QUOTES_A_GROUP = 3  # of one behaviour of one handler in the summary; the rest is counted
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
+class Saying(_Record):
+    turn: int
+    text: str
+    start: float | None
+
+
+class ElementEvidence(_Record):
+    quote: str
+    start: float | None
+
+
+class ElementVerdict(_Record):
+    title: str
+    status: Status
+    evidence: tuple[ElementEvidence, ...]
+    lacking: tuple[str, ...]
+    advice: str
+
+
+class BehaviourVerdict(_Record):
+    id: str
+    title: str
+    severity: Severity
+    confidence: float
+    instead: str
+    source: Mapping[str, str]
+    quotes: tuple[Saying, ...]
+
+
+class SignalVerdict(_Record):
+    id: str
+    title: str
+    advice: str
+    quotes: tuple[Saying, ...]
+
+
+class AttitudeVerdict(_Record):
+    score: int
+    level: Level
+    title: str
+
+
+class Verdict(_Record):
+    """`Inspection.to_json()` with titles and advice, so that reports need no catalogue."""
+
+    elements: Mapping[str, ElementVerdict]
+    behaviours: tuple[BehaviourVerdict, ...]
+    citizen: tuple[SignalVerdict, ...]
+    satisfaction: Satisfaction
+    attitude: AttitudeVerdict
+    score: int
+    warnings: tuple[str, ...]
+
+    def titles(self, status: Status) -> list[str]:
+        """Script elements of that status."""
+        return [element.title for element in self.elements.values() if element.status == status]
+
+
+class Row(_Record):
+    """One recording of a spot check: a line of `results.jsonl`."""
+
+    key: str  # of what was inspected: file, order, setup; empty where the file could not be read
+    recording: str
+    status: Literal["ok", "failed", "error"]  # failed: the recording or order; error: the program
+    reason: str = ""
+    page: str = ""  # of the call, relative to the output folder
+    sha256: str = ""
+    kind: CallKind | None = None
+    order_id: str = ""
+    department: str = ""
+    handler: str = ""
+    seconds: float | None = None
+    unmasked: bool = False
+    verdict: Verdict | None = None
+
+
+def verdict(inspection: Inspection, *, unmasked: bool = False) -> Verdict:
+    """What was found, as it is stored."""
+    shown = inspection if unmasked else masked(inspection)
+    data = shown.to_json()
+    for element in shown.elements:
+        data["elements"][element.id] |= {"title": element.title, "advice": element.advice}
+    for behaviour, stored in zip(shown.behaviours, data["behaviours"], strict=True):
+        stored |= {"title": behaviour.title, "quotes": _sayings(behaviour.quotes)}
+    for signal, stored in zip(shown.citizen, data["citizen"], strict=True):
+        stored |= {"title": signal.title, "quotes": _sayings(signal.quotes)}
+        stored["advice"] = signal.advice
+    data["attitude"]["title"] = shown.attitude.title
+    return Verdict.model_validate(data)
+
+
+def _sayings(quotes: Sequence[Quote]) -> list[Mapping[str, Any]]:
+    return [{"turn": q.turn.index, "text": q.text, "start": q.turn.start} for q in quotes]
+
+
+class Note(NamedTuple):
+    """A finding shown at its place in the dialogue. `tone` is a class of the style sheet."""
+
+    tone: str
+    text: str
+
+
+def call_page(
+    inspection: Inspection,
+    *,
+    recording: str = "",
+    seconds: float | None = None,
+    unmasked: bool = False,
+    documents: Mapping[str, str] | None = None,
+) -> str:
+    """The page of one call, as HTML.
+
+    Args:
+        recording: name to show; the inspection's id where empty.
+        seconds: length of the recording.
+        documents: titles of the documents that rules cite; the bundled catalogue's where None.
+    """
+    shown = inspection if unmasked else masked(inspection)
+    name = recording or inspection.call_id or "通话"
+    applicable = [e for e in shown.elements if e.status != "not_applicable"]
+    return (
+        _environment()
+        .get_template("call.html.jinja")
+        .render(
+            call=shown,
+            recording=name if unmasked else mask_file_name(name, inspection.order),
+            seconds=seconds,
+            unmasked=unmasked,
+            documents=load_catalogue().documents if documents is None else documents,
+            notes=_notes(shown),
+            said={slot.name: slot for element in shown.elements for slot in element.slots},
+            applicable=applicable,
+            lapses=[e for e in applicable if e.status != "met"],
+        )
+    )
+
+
+def _notes(inspection: Inspection) -> Mapping[int, Sequence[Note]]:
+    """By turn: what was done wrong first, then the citizen's signals, then what was done well."""
+    notes: dict[int, list[Note]] = defaultdict(list)
+    for behaviour in inspection.behaviours:
+        for said in behaviour.quotes:
+            notes[said.turn.index].append(Note("missing", behaviour.title))
+    for signal in inspection.citizen:
+        for said in signal.quotes:
+            notes[said.turn.index].append(Note("signal", signal.title))
+    for element in inspection.elements:
+        for said in element.evidence:
+            mark = "" if element.status == "met" else f"（{STATUS_TITLES[element.status]}）"
+            notes[said.turn.index].append(Note(element.status, element.title + mark))
+    for praise in inspection.praise:
+        notes[praise.turn.index].append(Note("praise", praise.title))
+    return {turn: list(dict.fromkeys(found)) for turn, found in notes.items()}
+
+
+@lru_cache(maxsize=1)
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {"clock": clock, "duration": duration, "href": quote, "band": band}
+    environment.globals |= {
+        "KINDS": KIND_TITLES,
+        "STATUSES": STATUS_TITLES,
+        "SATISFACTIONS": SATISFACTION_TITLES,
+        "SEVERITIES": SEVERITY_TITLES,
+        "ROLES": ROLE_TITLES,
+    }
+    return environment
+
+
+def clock(seconds: float | None) -> str:
+    """A position in a recording: 1:05; nothing where it is not known."""
+    return "" if seconds is None else f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+
+
+def duration(seconds: float | None) -> str:
+    """A length: 2小时5分, 3分20秒."""
+    if seconds is None:
+        return "时长不明"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes >= 60:
+        return f"{minutes // 60}小时{minutes % 60}分"
+    return f"{minutes}分{rest}秒" if minutes else f"{rest}秒"
+
+
+def band(score: float) -> str:
+    """Class of the style sheet for a score of 0..100: the levels of the attitude score."""
+    return "met" if score >= GOOD_SCORE else "partial" if score >= FAIR_SCORE else "missing"
+
+
+@dataclass
+class Group:
+    """Sums over the calls of a department."""
+
+    calls: int = 0
+    scores: int = 0
+    conduct_calls: int = 0
+    serious: int = 0
+    lacking: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def mean(self) -> float:
+        return self.scores / self.calls if self.calls else 0.0
+
+
+@dataclass
+class Conduct:
+    """How often a handler showed a behaviour, with some of the words."""
+
+    severity: Severity
+    count: int = 0
+    quotes: list[tuple[Saying, str]] = field(default_factory=list)  # with the page of the call
+
+
+@dataclass
+class Digest:
+    """A spot check summed up row by row."""
+
+    total: Group = field(default_factory=Group)
+    seconds: float = 0.0
+    fatal: int = 0
+    levels: Counter[Level] = field(default_factory=Counter)
+    satisfaction: Counter[Satisfaction] = field(default_factory=Counter)  # of replies
+    signals: Counter[str] = field(default_factory=Counter)
+    elements: dict[CallKind, dict[str, Counter[Status]]] = field(
+        default_factory=lambda: {kind: defaultdict(Counter) for kind in CallKind}
+    )
+    departments: dict[str, Group] = field(default_factory=lambda: defaultdict(Group))
+    conduct: dict[tuple[str, str], dict[str, Conduct]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
+    behaviours: Counter[str] = field(default_factory=Counter)  # times each was shown
+    unmasked: bool = False
+    failures: list[Row] = field(default_factory=list)
+
+    def add(self, row: Row) -> None:
+        """Count one recording."""
+        self.unmasked |= row.unmasked
+        if row.verdict is None or row.kind is None:
+            self.failures.append(row)
+            return
+        found, department = row.verdict, row.department or UNKNOWN
+        self.seconds += row.seconds or 0.0
+        for group in (self.total, self.departments[department]):
+            group.calls += 1
+            group.scores += found.score
+            group.conduct_calls += bool(found.behaviours)
+            group.serious += found.attitude.level == "serious"
+            group.lacking.update([*found.titles("missing"), *found.titles("partial")])
+        self.fatal += any(b.severity == "fatal" for b in found.behaviours)
+        self.levels[found.attitude.level] += 1
+        if row.kind is CallKind.REPLY:
+            self.satisfaction[found.satisfaction] += 1
+        self.signals.update(signal.title for signal in found.citizen)
+        for element in found.elements.values():
+            self.elements[row.kind][element.title][element.status] += 1
+        for behaviour in found.behaviours:
+            shown = self.conduct[department, row.handler or UNKNOWN].setdefault(
+                behaviour.title, Conduct(behaviour.severity)
+            )
+            shown.count += len(behaviour.quotes)
+            self.behaviours[behaviour.title] += len(behaviour.quotes)
+            room = QUOTES_A_GROUP - len(shown.quotes)
+            shown.quotes += [(said, row.page) for said in behaviour.quotes[:room]]
+
+    @property
+    def weakest(self) -> list[tuple[CallKind, str, float]]:
+        """The three script elements met least often, each with the share (0..1) that met it."""
+        shares = [
+            (kind, title, counts["met"] / applicable)
+            for kind, elements in self.elements.items()
+            for title, counts in elements.items()
+            if (applicable := counts.total() - counts["not_applicable"])
+        ]
+        return sorted((s for s in shares if s[2] < 1), key=lambda share: share[2])[:3]
+
+
+def write_summary(rows: Iterable[Row], path: Path, *, made_on: date, source: str = "") -> None:
+    """Write the summary page for a department head; `rows` is gone through three times."""
+    digest = Digest()
+    for row in rows:
+        digest.add(row)
+    worst = heapq.nsmallest(
+        WORST_CALLS,
+        (row for row in rows if row.verdict and row.verdict.score < GOOD_SCORE),
+        key=lambda row: row.verdict.score if row.verdict else 0,
+    )
+    page = _environment().get_template("summary.html.jinja")
+    stream = page.stream(
+        digest=digest,
+        rows=rows,
+        worst=worst,
+        made_on=made_on,
+        source=mask_file_name(source),
+        unknown=UNKNOWN,
+        unmasked=digest.unmasked,
+    )
+    part = path.with_suffix(".part")
+    stream.dump(str(part), encoding="utf-8")
+    part.replace(path)
+
+
+# Columns of each sheet: title:width in characters.
+_WHO = "录音:34 类型:10 部门:18 经办人:10 "
+SHEETS = {
+    "总表": _WHO + "工单编号:20 状态:9 总分:7 态度分:8 态度:10 满意度:10 缺失:34 部分做到:34 "
+    "禁止行为:34 市民信号:24 时长（秒）:11 提示:40 未能检查的原因:44 逐通报告:12",
+    "要素": _WHO + "要素:16 结果:10 原话:60 位置:8 还差:24 规范用语:60",
+    "违规": _WHO + "禁止行为:16 程度:10 原话:60 位置:8 秒:8 把握:8 应改说:50 依据条款:34",
+    "市民信号": _WHO + "信号:18 原话:60 位置:8 秒:8 建议:50",
+}
+MAX_LINKS = 60_000  # Excel opens no sheet with more than 65,530
+MAX_CELL = 32_000  # characters; Excel refuses 32,768
+_PAPER = {"met": "#E3F3EA", "partial": "#FCF0D4", "missing": "#FBE3E1", "not_applicable": "#EEF0F3"}
+
+
+def write_workbook(rows: Iterable[Row], path: Path) -> None:
+    """Write the results as a workbook, row by row."""
+    part = path.with_suffix(".part")
+    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    with xlsxwriter.Workbook(str(part), options) as book:
+        head = book.add_format({"bold": True, "bg_color": "#1F4E6B", "font_color": "#FFFFFF"})
+        wrapped = book.add_format({"text_wrap": True, "valign": "top"})
+        sheets = {title: book.add_worksheet(title) for title in SHEETS}
+        for title, sheet in sheets.items():
+            columns = [column.split(":") for column in SHEETS[title].split()]
+            for i, (name, width) in enumerate(columns):
+                sheet.set_column(i, i, int(width), wrapped)
+                sheet.write_string(0, i, name, head)
+            sheet.freeze_panes(1, 1)
+        papers = {
+            title: book.add_format({"bg_color": _PAPER[status], "valign": "top"})
+            for status, title in STATUS_TITLES.items()
+        }
+        used = dict.fromkeys(SHEETS, 0)
+        for row in rows:
+            for title, cells in _cells(row):
+                used[title] += 1
+                for i, cell in enumerate(cells):
+                    _write(sheets[title], used[title], i, cell, papers)
+        for title, sheet in sheets.items():
+            sheet.autofilter(0, 0, max(1, used[title]), len(SHEETS[title].split()) - 1)
+    part.replace(path)
+
+
+def _write(
+    sheet: Worksheet, row: int, column: int, cell: object, papers: Mapping[str, Any]
+) -> None:
+    if isinstance(cell, Path) and row <= MAX_LINKS:
+        sheet.write_url(row, column, f"external:{cell.as_posix()}", string="打开")
+    elif isinstance(cell, str):
+        text = cell[:MAX_CELL]
+        sheet.write_string(row, column, text, papers.get(text))
+    elif isinstance(cell, (int, float)):
+        sheet.write_number(row, column, cell)
+
+
+def _cells(row: Row) -> Iterator[tuple[str, Sequence[object]]]:
+    """The lines of a recording on each sheet."""
+    found = row.verdict
+    who = (row.recording, KIND_TITLES[row.kind] if row.kind else "", row.department, row.handler)
+    if found is None:
+        state = "未能检查" if row.status == "failed" else "内部错误"
+        yield "总表", (*who, row.order_id, state, *[""] * 9, "", row.reason, "")
+        return
+    yield (
+        "总表",
+        (
+            *(*who, row.order_id, "已检查", found.score, found.attitude.score),
+            *(found.attitude.title, SATISFACTION_TITLES[found.satisfaction]),
+            *("、".join(found.titles(status)) for status in ("missing", "partial")),
+            "、".join(behaviour.title for behaviour in found.behaviours),
+            "、".join(signal.title for signal in found.citizen),
+            *(round(row.seconds, 1) if row.seconds else "", "；".join(found.warnings)),
+            *("", Path(row.page)),
+        ),
+    )
+    for e in found.elements.values():
+        said = "\n".join(dict.fromkeys(heard.quote for heard in e.evidence))
+        place = "、".join(dict.fromkeys(clock(heard.start) for heard in e.evidence))
+        lapse = e.status in ("partial", "missing")
+        lacking, advice = ("、".join(e.lacking), e.advice) if lapse else ("", "")
+        yield "要素", (*who, e.title, STATUS_TITLES[e.status], said, place, lacking, advice)
+    for b in found.behaviours:
+        for q in b.quotes:
+            cited = (b.instead, b.source["clause"])
+            sure = (clock(q.start), q.start, round(b.confidence, 2))
+            yield "违规", (*who, b.title, SEVERITY_TITLES[b.severity], q.text, *sure, *cited)
+    for s in found.citizen:
+        for q in s.quotes:
+            yield "市民信号", (*who, s.title, q.text, clock(q.start), q.start, s.advice)

@@ -1,0 +1,172 @@
+"""An inspection on the terminal: the dialogue with its findings in place, then the checklist."""
+
+from collections.abc import Iterator
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from qc.catalogue import SEVERITY_TITLES
+from qc.evaluation import Counts, Quality
+from qc.inspection import (
+    SATISFACTION_TITLES,
+    STATUS_TITLES,
+    ElementFinding,
+    Inspection,
+    Status,
+)
+from qc.order import KIND_TITLES
+from qc.privacy import mask
+from qc.transcript import ROLE_TITLES, Turn
+
+STATUS_STYLES: dict[Status, str] = {
+    "met": "green",
+    "partial": "yellow",
+    "missing": "red",
+    "not_applicable": "dim",
+}
+STATUS_SIGNS: dict[Status, str] = {
+    "met": "✓",
+    "partial": "◐",
+    "missing": "✗",
+    "not_applicable": "–",
+}
+LEVEL_STYLES = {"good": "green", "minor": "yellow", "serious": "red"}
+
+
+def show_inspection(console: Console, inspection: Inspection, title: str) -> None:
+    """Print one inspection; personal data is masked."""
+    console.print(
+        Panel(
+            Group(*_parts(inspection)),
+            title=f"[bold]{title}[/]  {KIND_TITLES[inspection.kind]}",
+            subtitle=_verdict(inspection),
+            box=box.ROUNDED,
+            padding=(1, 2),
+        )
+    )
+
+
+def _verdict(inspection: Inspection) -> str:
+    attitude = inspection.attitude
+    satisfaction = ""
+    if inspection.kind.value == "reply":
+        satisfaction = f"　市民：{SATISFACTION_TITLES[inspection.satisfaction]}"
+    return (
+        f"总分 [bold]{inspection.score}[/]　态度 [bold {LEVEL_STYLES[attitude.level]}]"
+        f"{attitude.score} {attitude.title}[/]{satisfaction}"
+    )
+
+
+def _parts(inspection: Inspection) -> Iterator[RenderableType]:
+    for warning in inspection.warnings:
+        yield Text(f"⚠ {mask(warning, inspection.order)}", style="yellow")
+    yield _dialogue(inspection)
+    yield Text()
+    yield _checklist(inspection)
+    for finding in inspection.behaviours:
+        yield Text.assemble(
+            ("✗ 违规 ", "bold red"),
+            (f"{finding.title}（{SEVERITY_TITLES[finding.severity]}）", "red"),
+            f" 把握 {finding.confidence:.0%}　建议改说：",
+            (finding.instead, "green"),
+        )
+    for signal in inspection.citizen:
+        yield Text.assemble(("! 市民信号 ", "bold magenta"), f"{signal.title}　{signal.advice}")
+    if inspection.praise:
+        titles = "、".join(dict.fromkeys(p.title for p in inspection.praise))
+        yield Text.assemble(("★ 做得好 ", "bold green"), titles)
+    if inspection.attitude.reasons:
+        reasons = "；".join(f"{r.text} {r.points:+g}" for r in inspection.attitude.reasons)
+        yield Text(f"态度分 = 100 {'；' if reasons else ''}{reasons}", style="dim")
+
+
+def _dialogue(inspection: Inspection) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 1), expand=True)
+    table.add_column(style="dim", no_wrap=True, width=6)
+    table.add_column(no_wrap=True, width=6)
+    table.add_column(ratio=1)
+    marks = _marks(inspection)
+    for turn in inspection.transcript.turns:
+        role = Text(ROLE_TITLES[turn.role], style="cyan" if turn.is_agent else "magenta")
+        said = Text(("（抢话）" if turn.overlap else "") + mask(turn.text, inspection.order))
+        for text, style in marks.get(turn.index, ()):
+            said.append(f"  ◀ {text}", style=style)
+        table.add_row(_clock(turn), role, said)
+    return table
+
+
+def _clock(turn: Turn) -> str:
+    if turn.start is None:
+        return str(turn.index)
+    return f"{int(turn.start) // 60:02d}:{int(turn.start) % 60:02d}"
+
+
+def _marks(inspection: Inspection) -> dict[int, list[tuple[str, str]]]:
+    marks: dict[int, list[tuple[str, str]]] = {}
+    for element in inspection.elements:
+        if element.status in ("met", "partial"):
+            style = STATUS_STYLES[element.status]
+            for index in sorted({q.turn.index for q in element.evidence}):
+                marks.setdefault(index, []).append((element.title, style))
+    for behaviour in inspection.behaviours:
+        for index in behaviour.turns:
+            marks.setdefault(index, []).append((behaviour.title, "bold red"))
+    for signal in inspection.citizen:
+        for index in signal.turns:
+            marks.setdefault(index, []).append((signal.title, "bold magenta"))
+    return marks
+
+
+def _checklist(inspection: Inspection) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, expand=True)
+    table.add_column("话术要素", no_wrap=True)
+    table.add_column("结果", no_wrap=True)
+    table.add_column("缺什么 → 规范用语", ratio=1)
+    for element in inspection.elements:
+        status = Text(
+            f"{STATUS_SIGNS[element.status]} {STATUS_TITLES[element.status]}",
+            style=STATUS_STYLES[element.status],
+        )
+        table.add_row(element.title, status, _advice(element))
+    return table
+
+
+def _advice(element: ElementFinding) -> Text:
+    if element.status not in ("partial", "missing"):
+        return Text()
+    lacking = "、".join(element.lacking)
+    return Text.assemble((f"{lacking}　→ " if lacking else "→ ", "yellow"), element.advice)
+
+
+def show_quality(console: Console, quality: Quality) -> None:
+    """Print the quality table of `evaluate`."""
+    table = Table(title=f"质量评测（{quality.calls} 通）", box=box.SIMPLE_HEAD)
+    for column in ("项目", "数值", "精确率", "召回率", "对 / 误报 / 漏报"):
+        table.add_column(column, justify="left" if column == "项目" else "right")
+    table.add_row("要素状态准确率", f"{quality.element_accuracy:.3f}")
+    _count_row(table, "要素缺陷 F1", quality.element_defects)
+    _count_row(table, "违规行为 micro-F1", quality.behaviours)
+    table.add_row("违规行为 macro-F1", f"{quality.behaviour_macro_f1:.3f}")
+    table.add_row("违规定位（轮次命中）", f"{quality.turn_hit:.3f}")
+    table.add_row(f"无违规通话误报率（{quality.clean_calls} 通）", f"{quality.false_alarms:.3f}")
+    _count_row(table, "市民信号 F1", quality.signals)
+    table.add_row("满意度准确率（回复）", f"{quality.satisfaction_accuracy:.3f}")
+    table.add_row("态度分 AUC", f"{quality.attitude_auc:.3f}", end_section=True)
+    for rule, share in quality.by_element.items():
+        table.add_row(rule, f"{share:.3f}")
+    for rule, counts in {**quality.by_behaviour, **quality.by_signal}.items():
+        _count_row(table, rule, counts)
+    console.print(table)
+
+
+def _count_row(table: Table, title: str, counts: Counts) -> None:
+    table.add_row(
+        title,
+        f"{counts.f1:.3f}",
+        f"{counts.precision:.3f}",
+        f"{counts.recall:.3f}",
+        f"{counts.hit} / {counts.false} / {counts.missed}",
+    )

@@ -1,0 +1,1 @@
+"""Sample recordings, their orders and how they were made."""

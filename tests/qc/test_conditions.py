@@ -1,0 +1,119 @@
+"""Every key of the rule language."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from qc.conditions import CallContext, Condition, Scene, find
+from qc.order import CallKind, Order
+from qc.transcript import Role, Transcript, Turn
+
+PAGE = Path(__file__).parents[2] / "docs" / "rule-language.md"
+
+
+def scene(*lines: str, order: Order | None = None, ended_by: str = "both") -> Scene:
+    turns = []
+    for i, line in enumerate(lines):
+        mark, text = line.split(":", 1)
+        role = Role.AGENT if mark[0] == "A" else Role.CITIZEN
+        turn = Turn(i, role, text, i * 10.0, i * 10.0 + 4, overlap="!" in mark, fast=">" in mark)
+        turns.append(turn)
+    return Scene(
+        Transcript(tuple(turns)), order or Order(), CallKind.FIRST_CONTACT, ended_by=ended_by
+    )
+
+
+SCENE = scene(
+    "A:您好，请问是王先生吗",
+    "C:对，我跟你讲，",
+    "A!:你先别说，听我说完",
+    "C:你们什么时候来",
+    "A>:我不能保证明天来给您看潍坊四村的违章搭建",
+    "C:你们什么时候来？",
+    order=Order(petitioner="王建国", address="潍坊四村", issue="违章搭建"),
+    ended_by="agent",
+)
+
+HOLDS = [
+    ({"says": ["您好"]}, 0),
+    ({"says": ["厅我说完"]}, 2),  # a homophone of 听我说完
+    ({"says": ["您好", "请问", "再见"], "at_least": 2}, 0),
+    ({"says_all": ["您好", "王先生"]}, 0),
+    ({"says_none": ["再见"]}, 0),
+    ({"matches": "明天.{0,3}看|来给您看"}, 4),
+    ({"matches": "明天", "matches_none": "后天"}, 4),
+    ({"similar_to": ["您好请问您是王先生吗"], "score": 80}, 0),
+    ({"mentions": "address"}, 4),
+    ({"role": "citizen"}, 1),
+    ({"position": "first"}, 0),
+    ({"position": "last"}, 4),
+    ({"min_characters": 8}, 2),
+    ({"overlap": True}, 2),
+    ({"fast": True}, 4),
+    ({"faster_than": 4}, 4),
+    ({"silence_over": 5}, 3),
+    ({"repeats": True}, 5),
+    ({"unfinished": True}, 1),
+    ({"after": {"when": {"role": "citizen", "unfinished": True}}}, 2),
+    ({"before": {"turns": 2, "when": {"says": ["什么时候"]}}}, 2),
+    ({"around": {"turns": 3, "hits": 2, "when": {"says": ["什么时候"]}}}, 4),
+    ({"after": {"turns": 3, "seconds": 25, "when": {"says": ["跟你讲"]}}}, 3),
+    ({"call": {"ended_by": ["agent"]}}, 0),
+    ({"all": [{"says": ["您好"]}, {"role": "agent"}]}, 0),
+    ({"any": [{"says": ["再见"]}, {"role": "agent"}]}, 0),
+    ({"none": [{"says": ["再见"]}]}, 0),
+]
+
+FAILS = [
+    ({"says": ["再见"]}, 0),
+    ({"says": ["您好", "再见"], "at_least": 2}, 0),
+    ({"says_all": ["您好", "再见"]}, 0),
+    ({"says": ["保证"], "says_none": ["不能保证"]}, 4),
+    ({"matches": "明天", "matches_none": "违章"}, 4),
+    ({"similar_to": ["感谢您的来电"]}, 0),
+    ({"mentions": "issue"}, 0),
+    ({"role": "agent"}, 1),
+    ({"position": "last"}, 0),
+    ({"min_characters": 50}, 2),
+    ({"overlap": True}, 0),
+    ({"faster_than": 9}, 0),
+    ({"silence_over": 7}, 3),
+    ({"repeats": True}, 3),
+    ({"unfinished": True}, 5),
+    ({"after": {"when": {"role": "agent"}}}, 2),
+    ({"after": {"turns": 3, "seconds": 15, "when": {"says": ["跟你讲"]}}}, 3),
+    ({"call": {"ended_by": ["both"]}}, 0),
+    ({"none": [{"says": ["您好"]}]}, 0),
+]
+
+
+@pytest.mark.parametrize(("condition", "turn"), HOLDS)
+def test_condition_holds(condition: dict, turn: int) -> None:
+    assert find(Condition.model_validate(condition), SCENE, turn) is not None
+
+
+@pytest.mark.parametrize(("condition", "turn"), FAILS)
+def test_condition_does_not_hold(condition: dict, turn: int) -> None:
+    assert find(Condition.model_validate(condition), SCENE, turn) is None
+
+
+def test_the_words_heard_are_given() -> None:
+    assert find(Condition(says=("您好", "请问")), SCENE, 0) == ("您好", "请问")
+
+
+def test_an_unknown_key_or_bad_pattern_is_refused() -> None:
+    with pytest.raises(ValidationError):
+        Condition.model_validate({"say": ["您好"]})
+    with pytest.raises(ValidationError, match="正则表达式"):
+        Condition(matches="(")
+
+
+def test_every_key_is_documented_and_tried() -> None:
+    page = PAGE.read_text("utf-8")
+    tried = {key for condition, _ in HOLDS for key in condition}
+    for key in Condition.model_fields:
+        assert f"`{key}`" in page
+        assert key in tried | {"score"}
+    for key in CallContext.model_fields:
+        assert f"`{key}`" in page
