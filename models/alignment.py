@@ -5,6 +5,7 @@ sound a second time, and with a forced alignment in NumPy instead of numba's, wh
 takes longer than aligning a call.
 """
 
+import itertools
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -95,7 +96,7 @@ def force(scores: NDArray) -> NDArray[np.int_]:
 
 
 def _pairs(bounds: NDArray) -> list[tuple[int, int]]:
-    return [(int(a), int(b)) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [(int(a), int(b)) for a, b in itertools.pairwise(bounds)]
 
 
 def _attend(

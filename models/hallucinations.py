@@ -1,8 +1,8 @@
-"""What Whisper says when nobody speaks: video credits, loops, babble. None of it may reach a report.
+"""What Whisper says when nobody speaks: video credits, loops, babble, all of it to be taken out.
 
 The model was trained on subtitles, so on noise, music and silence it writes what subtitles end
-with. A real 谢谢 or 喂喂喂 must stay: a stock phrase counts only when it is the whole segment, and
-words people do say on the telephone are no stock phrases.
+with. A real 谢谢 or 喂喂喂 must stay: what people do say on the telephone is on no list here, and
+a repetition is a loop only when no breath would last for it.
 """
 
 import re

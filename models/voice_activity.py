@@ -3,6 +3,7 @@
 The weights are silero-vad 6.2's (MIT, see weights/silero_vad.LICENSE).
 """
 
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +20,7 @@ WEIGHTS = Path(__file__).parent / "weights" / "silero_vad.onnx"
 SAMPLE_RATE = 16_000  # Hz
 FRAME = 512  # samples, 32 ms, what the network takes at 16 kHz
 CONTEXT = 64  # samples of the frame before that it wants to see again
+FRAME_RATE = SAMPLE_RATE / FRAME  # 31.25 a second
 STATE_SHAPE = (2, 1, 128)
 BLOCK = 1_024 * FRAME  # samples read at a time, 33 s
 
@@ -26,6 +28,7 @@ ENTER = 0.5  # probability at which speech begins
 LEAVE = 0.35  # and below which it ends; the network's authors use 0.15 less than to enter
 MIN_SPEECH = 0.2  # seconds; the shortest 嗯 or 对 of a citizen
 MIN_SILENCE = 0.3  # seconds; pauses below are inside a phrase
+SILENCE_AFTER = (0.0,) * (1 + int(MIN_SILENCE * FRAME_RATE))  # ends the last span
 PADDING = 0.15  # seconds kept on either side: initial consonants are soft
 
 
@@ -81,23 +84,18 @@ def _session() -> "InferenceSession":
 
 def _spans(probabilities: Iterable[float]) -> Iterator[Span]:
     """Spans above the thresholds, bridged over short pauses, without the short ones."""
-    seconds = FRAME / SAMPLE_RATE
-    start: float | None = None  # of the span we are in
-    end = 0.0  # where the last frame of speech ended
-    now = 0.0
-    for probability in probabilities:
+    start: int | None = None  # frame in which the span we are in began
+    end = 0  # frame after the last one with speech
+    for now, probability in enumerate(itertools.chain(probabilities, SILENCE_AFTER)):
         if start is None:
             if probability >= ENTER:
-                start, end = now, now + seconds
+                start, end = now, now + 1
         elif probability >= LEAVE:
-            end = now + seconds
-        elif now + seconds - end >= MIN_SILENCE:
-            if end - start >= MIN_SPEECH:
-                yield Span(start, end)
+            end = now + 1
+        elif now + 1 - end >= MIN_SILENCE * FRAME_RATE:
+            if end - start >= MIN_SPEECH * FRAME_RATE:
+                yield Span(start / FRAME_RATE, end / FRAME_RATE)
             start = None
-        now += seconds
-    if start is not None and end - start >= MIN_SPEECH:
-        yield Span(start, end)
 
 
 def _pad(spans: Iterable[Span], total: float) -> list[Span]:

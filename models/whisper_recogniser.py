@@ -4,19 +4,16 @@ Several times as fast as `whisper.transcribe`, which goes through the silence to
 window after the other. Works with every checkpoint in openai-whisper's format.
 """
 
-import itertools
 import pickle
 import socket
 import threading
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import opencc
 import torch
 import whisper
 from numpy.typing import NDArray
@@ -27,6 +24,7 @@ from models.alignment import TokenTime, align_tokens
 from models.recogniser import Segment, Word
 from models.voice_activity import find_speech
 from models.windows import Window, group_by_stretch, pack
+from models.words import merge_words, simplify, split_characters, split_sentences
 from qc.errors import RecogniserError
 
 WINDOW_SECONDS = 20.0  # of at most 30: measured best, and 224 tokens hold the fastest speaker
@@ -36,8 +34,6 @@ MIN_LOGPROB = -1.0  # below, the window is decoded again
 FALLBACK_TEMPERATURES = (0.4, 0.8)
 SEED = 12345  # of the sampling at those: an inspection must be reproducible
 DOWNLOAD_TIMEOUT = 30.0  # seconds without a byte
-SENTENCE_END = "。？！?!"
-MAX_PAUSE = 0.6  # seconds between words of one segment
 
 # What `torch.load` and whisper raise on a file that is no checkpoint of theirs.
 BAD_CHECKPOINT = (
@@ -160,17 +156,17 @@ class WhisperRecogniser:
         times = align_tokens(
             self._model, self._tokenizer, result.audio_features, tokens, window.seconds
         )
-        pieces = _merge(self._pieces(tokens, times))
+        pieces = merge_words(self._pieces(tokens, times))
         stretches = group_by_stretch([(piece.start, piece.end) for piece in pieces], window)
         words = [
             replace(
                 piece,
-                start=window.in_recording(piece.start, index),
-                end=window.in_recording(piece.end, index),
+                start=round(window.in_recording(piece.start, index), 3),
+                end=round(window.in_recording(piece.end, index), 3),
             )
             for piece, index in zip(pieces, stretches, strict=True)
         ]
-        for part in _sentences(words, stretches):
+        for part in split_sentences(words, stretches):
             text = "".join(word.text for word in part)
             yield Segment(
                 text=text,
@@ -183,15 +179,16 @@ class WhisperRecogniser:
             )
 
     def _pieces(self, tokens: list[int], times: list[TokenTime]) -> list[Word]:
-        """One word a character or token, in Simplified Chinese, times in the window."""
+        """One word a character, in Simplified Chinese, with times in the window."""
         texts, groups = self._tokenizer.split_to_word_tokens(tokens)
-        texts = _simplify(texts)
-        words, used = [], 0
+        texts = simplify(texts)
+        words: list[Word] = []
+        used = 0
         for text, group in zip(texts, groups, strict=True):
             mine = times[used : used + len(group)]
             used += len(group)
             confidence = sum(time.probability for time in mine) / len(mine)
-            words.append(Word(text, mine[0].start, mine[-1].end, confidence))
+            words += split_characters(Word(text, mine[0].start, mine[-1].end, confidence))
         return words
 
 
@@ -202,53 +199,3 @@ def _failed(result: DecodingResult) -> bool:
 def _badness(result: DecodingResult) -> tuple[bool, float]:
     """Looping is worst, then improbable."""
     return result.compression_ratio > MAX_COMPRESSION, -result.avg_logprob
-
-
-@cache
-def _converter() -> opencc.OpenCC:
-    return opencc.OpenCC("t2s")
-
-
-def _simplify(texts: list[str]) -> list[str]:
-    """Traditional to Simplified, by phrases where that keeps the number of characters."""
-    whole = _converter().convert("".join(texts))
-    if len(whole) != sum(map(len, texts)):
-        return [_converter().convert(text) for text in texts]
-    ends = list(itertools.accumulate(map(len, texts)))
-    return [whole[end - len(text) : end] for text, end in zip(texts, ends, strict=True)]
-
-
-def _merge(words: list[Word]) -> list[Word]:
-    """Join punctuation to the word before, and the pieces of a number or Latin word."""
-    merged: list[Word] = []
-    for word in words:
-        before = merged[-1] if merged else None
-        if before and _belongs(before.text, word.text):
-            end = word.end if word.text.isalnum() else before.end
-            merged[-1] = replace(before, text=before.text + word.text, end=end)
-        elif word.text.strip():
-            merged.append(word)
-    return merged
-
-
-def _belongs(before: str, text: str) -> bool:
-    if not any(char.isalnum() for char in text):
-        return True
-    latin = text[0].isascii() and text[0].isalnum()
-    return latin and before[-1].isascii() and before[-1].isalnum()
-
-
-def _sentences(words: list[Word], stretches: list[int]) -> Iterator[tuple[Word, ...]]:
-    """Split where a stretch of speech, a sentence or a run of words without a pause ends."""
-    part: list[Word] = []
-    for i, word in enumerate(words):
-        if part and (
-            stretches[i] != stretches[i - 1]
-            or part[-1].text.rstrip()[-1:] in SENTENCE_END
-            or word.start - part[-1].end > MAX_PAUSE
-        ):
-            yield tuple(part)
-            part = []
-        part.append(word if part else replace(word, text=word.text.lstrip()))
-    if part:
-        yield tuple(part)

@@ -129,7 +129,7 @@ def read_recording(path: Path) -> Recording:
     path = Path(path)
     _refuse_non_files(path)
     try:
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         refuse_other_files(path)
         with (
@@ -250,7 +250,7 @@ class _Decoding:
             raise av.InvalidDataError(0, "nothing decoded")
         self.store.flush()
         shape = (self.written, self.channels)
-        return np.memmap(self.store, np.float32, mode="r", shape=shape).T  # type: ignore[call-overload]
+        return np.memmap(self.store, np.float32, mode="r", shape=shape).T
 
     def _take(self, frame: AudioFrame) -> None:
         setup = (frame.format.name, frame.layout.name, frame.sample_rate)

@@ -28,7 +28,11 @@ _WARNING = re.compile("文明用语|请.{0,4}文明|结束.{0,6}通话|注意.{0
 _GOODBYE = re.compile(
     "再见|再会|拜拜|拜$|^拜|回见|先挂|挂了|谢谢.{0,6}$|好的?好的?$|那先这样|再联系"
 )
-_CUT = re.compile("^(喂+|喂喂.*|听得到吗|听得见吗|.{0,8}(断断续续|信号).{0,12})$")
+_CUT = re.compile("^(喂+)?(听得到吗|听得见吗|听得到伐|在吗|喂+|.{0,8}(断断续续|信号).{0,12})+$")
+_RINGS_OFF = re.compile(
+    "挂了|挂电话|不说了|不跟你|不讲了|不谈了|懒得|没什么好(说|讲)|结束.{0,4}通话"
+)
+_HOLDS_ON = re.compile("等一下|等等|别挂|不要挂|先不要|还没(说|讲)完|我话还没|听我说")
 
 
 def who_answered(transcript: Transcript) -> AnsweredBy:
@@ -44,19 +48,23 @@ def who_answered(transcript: Transcript) -> AnsweredBy:
 
 
 def who_ended(transcript: Transcript) -> EndedBy:
-    """Read off the last turns whether both said goodbye, one hung up, or the line dropped."""
-    if not transcript.turns:
+    """Read off the last turns whether both said goodbye, one hung up, or the line dropped.
+
+    In doubt both: that the handler hung up must show in the words.
+    """
+    if not transcript.agent_turns or not transcript.citizen_turns:
         return "cut"
+    agent = plain(transcript.agent_turns[-1].text)
+    citizen = plain(transcript.citizen_turns[-1].text)
     last = transcript.turns[-1]
-    agent = plain(transcript.agent_turns[-1].text) if transcript.agent_turns else ""
-    citizen = plain(transcript.citizen_turns[-1].text) if transcript.citizen_turns else ""
     if _CUT.match(plain(last.text)):
         return "cut"
-    if _GOODBYE.search(agent) and _GOODBYE.search(citizen):
-        return "both"
-    if last.role is Role.CITIZEN:
-        return "citizen" if not _GOODBYE.search(agent) else "both"
-    return "agent"
+    if last.role is Role.AGENT:
+        rings_off = _RINGS_OFF.search(agent) or (
+            _HOLDS_ON.search(citizen) and not _GOODBYE.search(citizen)
+        )
+        return "agent" if rings_off else "both"
+    return "both" if _GOODBYE.search(agent) or _GOODBYE.search(citizen) else "citizen"
 
 
 def was_warned(transcript: Transcript, abusive: frozenset[int]) -> bool:

@@ -1,11 +1,13 @@
 """The command line `hotline-qc`."""
 
+from __future__ import annotations
+
 import json
 import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -13,6 +15,11 @@ from rich.console import Console
 from qc.catalogue import DEFAULT_PROFILE, Catalogue, load_catalogue
 from qc.errors import OrderError, QcError
 from qc.order import CallKind, Order, read_call, read_lines, read_order
+
+if TYPE_CHECKING:
+    from qc.batch import BatchOutcome
+    from qc.inspection import Inspection
+    from qc.inspector import Inspector
 
 app = typer.Typer(
     help="12345 热线录音质检：转写、对照规范用语与禁止行为、评分、出报告。"
@@ -66,13 +73,20 @@ def demo(
     asr: Recogniser = "demo",
 ) -> None:
     """试一试：把自带的样例录音从头到尾检查一遍，并生成报告。"""
-    from qc.batch import run_batch
+    from qc.batch import BatchItem, run_batch
     from qc.inspector import Inspector
+    from qc.terminal import show_inspection
 
-    console = _console()
-    inspector = Inspector(load_catalogue(), asr)
-    run = run_batch(SAMPLES / "manifest.csv", out, inspector.inspect_item, fresh=True)
-    _show_batch(console, run, details=True)
+    console, inspector = _console(), Inspector(asr)
+    inspector.load()
+
+    def inspect_and_show(item: BatchItem) -> Inspection:
+        inspection = inspector.inspect_item(item)
+        show_inspection(console, inspection, item.recording.stem)
+        return inspection
+
+    outcome = run_batch(SAMPLES / "manifest.csv", out, inspect_and_show, fresh=True)
+    _say_where(console, outcome)
 
 
 @app.command()
@@ -91,12 +105,13 @@ def inspect(
     ] = None,
 ) -> None:
     """检查录音（或已有文字的通话）。"""
-    rules = load_catalogue(profile=profile)
+    from qc.inspector import Inspector
+
     if calls is not None:
-        _inspect_calls(calls, rules, json_out)
+        _inspect_calls(calls, load_catalogue(profile=profile), json_out)
     elif recordings:
         filed = read_order(order) if order else Order()
-        _inspect_recordings(recordings, kind, filed, rules, asr, json_out)
+        _inspect_recordings(recordings, kind, filed, Inspector(asr, profile), json_out)
     else:
         raise QcError("没有给出要检查的录音", "请写录音文件名，或用 --calls 指定通话文件")
 
@@ -124,7 +139,7 @@ def _inspect_calls(path: Path, rules: Catalogue, json_out: Path | None) -> None:
 
 def _output(path: Path | None) -> Any:
     if path is None:
-        return open(sys.stdout.fileno(), "w", encoding="utf-8", closefd=False)  # noqa: PTH123
+        return open(sys.stdout.fileno(), "w", encoding="utf-8", closefd=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path.open("w", encoding="utf-8")
@@ -136,18 +151,17 @@ def _inspect_recordings(
     recordings: list[Path],
     kind: CallKind | None,
     order: Order,
-    rules: Catalogue,
-    asr: str,
+    inspector: Inspector,
     json_out: Path | None,
 ) -> None:
-    from qc.inspector import Inspector
     from qc.terminal import show_inspection
 
-    console, inspector = _console(), Inspector(rules, asr)
+    console = _console()
+    inspector.load()
     rows, failed = [], 0
     for path in recordings:
         try:
-            inspection = inspector.inspect_recording(path, kind, order)
+            inspection = inspector.inspect_file(path, kind, order)
         except QcError as error:
             failed += 1
             console.print(f"[red]✗[/] {path.name}：{error}", highlight=False)
@@ -169,14 +183,34 @@ def batch(
     out: Annotated[Path, typer.Option(help="结果文件夹：表格、逐通结果、汇总页。")],
     profile: ProfileName = DEFAULT_PROFILE,
     asr: Recogniser = "demo",
+    jobs: Annotated[int, typer.Option(min=1, help="同时检查几通（进程数）。")] = 1,
+    unmasked: Annotated[
+        bool, typer.Option("--unmasked", help="结果里不隐去姓名、电话、门牌（慎用）。")
+    ] = False,
 ) -> None:
     """批量抽检：可中断后继续；坏录音记为一行并写明原因。"""
     from qc.batch import run_batch
     from qc.inspector import Inspector
 
-    inspector = Inspector(load_catalogue(profile=profile), asr)
-    run = run_batch(source, out, inspector.inspect_item)
-    _show_batch(_console(), run, details=False)
+    inspector = Inspector(asr, profile)
+    inspector.load()
+    outcome = run_batch(
+        source,
+        out,
+        inspector.inspect_item,
+        jobs=jobs,
+        unmasked=unmasked,
+        setup=inspector.setup,
+        console=Console(stderr=True),
+    )
+    _say_where(_console(), outcome)
+
+
+def _say_where(console: Console, outcome: BatchOutcome) -> None:
+    reused = f"，其中 {outcome.reused} 通沿用上次的结果" if outcome.reused else ""
+    failed = f"，{outcome.failed} 通没有结果（原因见表）" if outcome.failed else ""
+    console.print(f"共 {outcome.total} 通录音{reused}{failed}。", highlight=False)
+    console.print(f"汇总页：{outcome.summary}\n明细表：{outcome.workbook}", highlight=False)
 
 
 @app.command()
@@ -228,14 +262,6 @@ def catalog_check(profile: ProfileName = DEFAULT_PROFILE) -> None:
     console.print(f"共 {count} 条例句，{count - failures} 条通过，{failures} 条不符。")
     if failures:
         raise typer.Exit(1)
-
-
-def _show_batch(console: Console, run: Any, *, details: bool) -> None:
-    from qc.terminal import show_inspection
-
-    if details:
-        for inspection in run.inspections:
-            show_inspection(console, inspection, inspection.call_id)
 
 
 def main() -> None:

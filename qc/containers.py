@@ -97,7 +97,7 @@ def ends_properly(path: Path, container: InputContainer) -> bool:
     """Whether the end of the file is where its writer left it. Only Ogg can tell: a flag."""
     if container.format.name != "ogg":
         return True
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - HEAD_BYTES))
         tail = file.read()
     page = tail.rfind(b"OggS")
@@ -105,7 +105,7 @@ def ends_properly(path: Path, container: InputContainer) -> bool:
 
 
 def _head(path: Path) -> bytes:
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         return file.read(HEAD_BYTES)
 
 

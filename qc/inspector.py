@@ -6,6 +6,7 @@ from pathlib import Path
 from models.judge.classifier import UtteranceClassifier, load_classifier
 from models.recogniser import Recogniser, load_recogniser
 from qc.audio import Recording, read_recording
+from qc.batch import BatchItem
 from qc.catalogue import DEFAULT_PROFILE, Catalogue, load_catalogue
 from qc.circumstances import guess_kind
 from qc.inspect import inspect_transcript
@@ -39,9 +40,18 @@ class Inspector:
     def __getstate__(self) -> dict[str, str]:
         return {"asr": self.asr, "profile": self.profile}
 
+    @property
+    def setup(self) -> str:
+        """What a result depends on besides the recording and its order."""
+        return f"{self.asr} {self.profile}"
+
     def load(self) -> None:
         """Load everything now, so that what is missing shows before the first recording."""
         assert self.catalogue and self.classifier and self.recogniser
+
+    def inspect_item(self, item: BatchItem) -> Inspection:
+        """Inspect one recording of a spot check."""
+        return self.inspect_file(item.recording, item.kind, item.order)
 
     def inspect_file(self, path: Path, kind: CallKind | None, order: Order) -> Inspection:
         """Inspect one recording.

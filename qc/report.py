@@ -36,8 +36,12 @@ from qc.transcript import ROLE_TITLES
 TEMPLATES = Path(__file__).parent / "templates"
 UNKNOWN = "未填写"  # a department or handler that the order does not name
 WORST_CALLS = 10
+WEAKEST_ELEMENTS = 3
 GOOD_SCORE, FAIR_SCORE = 85, 65  # as the levels of the attitude score
 QUOTES_A_GROUP = 3  # of one behaviour of one handler in the summary; the rest is counted
+
+
+RowStatus = Literal["ok", "failed", "error"]  # failed: the recording or order; error: the program
 
 
 class _Record(BaseModel):
@@ -105,9 +109,10 @@ class Verdict(_Record):
 class Row(_Record):
     """One recording of a spot check: a line of `results.jsonl`."""
 
+    id: str  # of the recording and its order
     key: str  # of what was inspected: file, order, setup; empty where the file could not be read
     recording: str
-    status: Literal["ok", "failed", "error"]  # failed: the recording or order; error: the program
+    status: RowStatus
     reason: str = ""
     page: str = ""  # of the call, relative to the output folder
     sha256: str = ""
@@ -315,15 +320,15 @@ class Digest:
             shown.quotes += [(said, row.page) for said in behaviour.quotes[:room]]
 
     @property
-    def weakest(self) -> list[tuple[CallKind, str, float]]:
-        """The three script elements met least often, each with the share (0..1) that met it."""
-        shares = [
-            (kind, title, counts["met"] / applicable)
+    def weakest(self) -> list[tuple[CallKind, str, int, int]]:
+        """The script elements met least often: kind, title, calls that met it, of how many."""
+        met = [
+            (kind, title, counts["met"], counts.total() - counts["not_applicable"])
             for kind, elements in self.elements.items()
             for title, counts in elements.items()
-            if (applicable := counts.total() - counts["not_applicable"])
         ]
-        return sorted((s for s in shares if s[2] < 1), key=lambda share: share[2])[:3]
+        lapsed = [row for row in met if row[2] < row[3]]
+        return sorted(lapsed, key=lambda row: (row[2] / row[3], -row[3]))[:WEAKEST_ELEMENTS]
 
 
 def write_summary(rows: Iterable[Row], path: Path, *, made_on: date, source: str = "") -> None:

@@ -26,7 +26,7 @@ RELATIVE_DATE = re.compile(
     "|(?:这|本)?个?(?:周|星期|礼拜)[一二三四五六日天]|上个?月|月初|月底|前几天|前两天"
 )
 _MONTH_DAY = re.compile(
-    r"(?<!\d)(?:(\d{1,2})月份? ?)?(?<!\d)(\d{1,2})[号日](?!楼|线|机|口|门|店|桩|井|弄|院|梯|地|室|房)"
+    r"(?<!\d)(?:(\d{1,2})月份? ?)?(?<!\d)(\d{1,2})[号日](?![楼线机口门店桩井弄院梯地室房码])"
 )
 _MARKS = re.compile(r"[\W_]+")
 _NUMERAL_RUN = re.compile(rf"[{NUMERAL}]+")
@@ -94,7 +94,7 @@ def find_address(text: str, address: str | None) -> Slot | None:
     """The filed address in a turn: its place name by sound, its numbers by value."""
     if not address:
         return None
-    said, filed = with_digits(text), with_digits(address)
+    said, filed = _MONTH_DAY.sub(" ", with_digits(text)), with_digits(address)
     filed_numbers = {number for number, _ in _DIGITS_IN_ADDRESS.findall(filed)}
     said_numbers = {number for number, unit in _DIGITS_IN_ADDRESS.findall(said) if unit}
     place = _place_name(filed)

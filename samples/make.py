@@ -23,6 +23,7 @@ from models.demo_asr.dialogue import SpokenCall, Turn, Voice, render
 from models.demo_asr.speech import SAMPLE_RATE
 
 HERE = Path(__file__).resolve().parent
+BITS_A_SECOND = 32_000  # a channel, where the codec compresses
 COLUMNS = ("recording", "kind", "order")
 RATES = {"agent": 185, "citizen": 190}  # words a minute, as espeak-ng counts them
 
@@ -56,6 +57,7 @@ def encode(samples: NDArray[np.float32], path: Path, codec: str, rate: int) -> N
     layout = "stereo" if len(samples) == 2 else "mono"
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=rate, layout=layout)
+        stream.bit_rate = BITS_A_SECOND * len(samples)
         frame = av.AudioFrame.from_ndarray(
             np.ascontiguousarray(samples), format="fltp", layout=layout
         )

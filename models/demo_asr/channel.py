@@ -32,8 +32,8 @@ def make_noise(count: int, slope: float, random: np.random.Generator) -> NDArray
     if slope == 0:
         return noise
     spectrum = np.fft.rfft(noise)
-    noise = np.fft.irfft(spectrum / np.arange(1, len(spectrum) + 1) ** slope, count)
-    return (noise / (noise.std() + 1e-9)).astype(np.float32)
+    coloured = np.fft.irfft(spectrum / np.arange(1, len(spectrum) + 1) ** slope, count)
+    return (coloured / (coloured.std() + 1e-9)).astype(np.float32)
 
 
 def compand(samples: NDArray) -> NDArray:

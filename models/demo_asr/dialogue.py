@@ -1,4 +1,4 @@
-"""Says a call: two voices that take turns, pause and talk over each other, mono or one a channel."""
+"""Says a call: two voices that take turns, pause and interrupt, mono or one voice a channel."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

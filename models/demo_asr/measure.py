@@ -5,10 +5,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jiwer
+import numpy as np
 import torch
 import whisper
+from numpy.typing import NDArray
 from pypinyin import Style, lazy_pinyin
 
 from models.demo_asr.channel import CLEAN, TELEPHONE, Channel, send
@@ -26,7 +29,7 @@ class Dialogue:
     """A call that was said, with what was said."""
 
     name: str
-    samples: object  # (n,) float32 at 16 kHz
+    samples: NDArray[np.float32]  # (n,) at 16 kHz
     reference: str  # Chinese characters only
 
 
@@ -62,7 +65,7 @@ def held_out_dialogues(count: int = 10, longest: float = LONGEST) -> list[Dialog
 
 
 def measure(
-    model: whisper.Whisper, dialogues: Sequence[Dialogue], channel: Channel, **options
+    model: whisper.Whisper, dialogues: Sequence[Dialogue], channel: Channel, **options: Any
 ) -> Errors:
     """Transcribe dialogues with `whisper.transcribe`, greedy unless `options` say otherwise."""
     settings = {"language": "zh", "temperature": 0.0, "condition_on_previous_text": False} | options
@@ -76,17 +79,16 @@ def measure(
     references, found = [a for a, _ in pairs], [b for _, b in pairs]
     return Errors(
         jiwer.cer(references, found),
-        jiwer.wer(*(_in_pinyin(texts, tones=False) for texts in (references, found))),
-        jiwer.wer(*(_in_pinyin(texts, tones=True) for texts in (references, found))),
-        sum(map(len, references)),
+        jiwer.wer(_in_pinyin(references, Style.NORMAL), _in_pinyin(found, Style.NORMAL)),
+        jiwer.wer(_in_pinyin(references, Style.TONE3), _in_pinyin(found, Style.TONE3)),
+        sum(len(reference) for reference in references),
         sum(len(dialogue.samples) for dialogue in dialogues) / SAMPLE_RATE,
         took,
         tuple(pairs),
     )
 
 
-def _in_pinyin(texts: Sequence[str], *, tones: bool) -> list[str]:
-    style = Style.TONE3 if tones else Style.NORMAL
+def _in_pinyin(texts: Sequence[str], style: Style) -> list[str]:
     return [" ".join(lazy_pinyin(text, style=style)) for text in texts]
 
 

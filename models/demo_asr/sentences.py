@@ -186,7 +186,7 @@ def salad_passage(random: Random) -> Passage:
 
 
 def vary(passage: Passage, random: Random) -> Passage:
-    """Other surnames and other digits, the same throughout: names are not to be learned by heart."""
+    """Other surnames and digits, the same throughout: names are not to be learned by heart."""
     lists = _patterns()
     surnames: dict[str, str] = {}
     titles = "|".join(sorted(set(lists["titles"])))
@@ -207,18 +207,12 @@ def vary(passage: Passage, random: Random) -> Passage:
     )
 
 
-SHARES = (
-    ("calls", 0.30),
-    ("turns", 0.30),
-    ("patterns", 0.24),
-    ("documents", 0.06),
-    ("salad", 0.10),
-)
+SHARES = {"calls": 0.30, "turns": 0.30, "patterns": 0.24, "documents": 0.06, "salad": 0.10}
 
 
-def draw_passage(texts: Texts, random: Random, shares=SHARES) -> Passage:
+def draw_passage(texts: Texts, random: Random) -> Passage:
     """Draw a stretch of text of one kind; calls and documents begin anywhere."""
-    kind = random.choices([name for name, _ in shares], [share for _, share in shares])[0]
+    kind = random.choices(list(SHARES), list(SHARES.values()))[0]
     if kind == "patterns":
         return pattern_passage(random)
     if kind == "salad":

@@ -1,4 +1,4 @@
-"""Synthetic Mandarin: espeak-ng in the process, with the exact time of every character and sound."""
+"""Synthetic Mandarin: espeak-ng in the process, with the time of every character and sound."""
 
 import ctypes
 import re

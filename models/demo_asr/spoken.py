@@ -1,4 +1,4 @@
-"""How written Chinese is said: digits become characters, other signs one of `，。？！` or nothing."""
+"""How written Chinese is said: digits become characters, signs become `，。？！` or nothing."""
 
 import re
 
@@ -16,14 +16,12 @@ LONG_UNITS = "元|块|万|平方|平米|公里|分贝|人次|分钟|吨|人"
 # Two of these is 两, not 二.
 COUNTED = "点|个|天|次|户|米|斤|小时|周|位|元|块|万|平方|平米|公里|人次|分钟|吨|人"
 
-LETTERS = dict(
-    zip(
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
-        "诶 比 西 弟 伊 艾付 记 艾曲 爱 接 开 艾欧 艾姆 恩 欧 批 扣 阿 艾丝 提 优 微 "
-        "达不溜 埃克斯 外 贼".split(),
-        strict=True,
-    )
-)
+LETTERS = {
+    "A": "诶", "B": "比", "C": "西", "D": "弟", "E": "伊", "F": "艾付", "G": "记", "H": "艾曲",
+    "I": "爱", "J": "接", "K": "开", "L": "艾欧", "M": "艾姆", "N": "恩", "O": "欧", "P": "批",
+    "Q": "扣", "R": "阿", "S": "艾丝", "T": "提", "U": "优", "V": "微", "W": "达不溜",
+    "X": "埃克斯", "Y": "外", "Z": "贼",
+}  # fmt: skip
 
 SIGNS = str.maketrans(
     {
@@ -64,6 +62,10 @@ def _say_number(match: re.Match[str]) -> str:
     limit = 2 if re.fullmatch(SHORT_UNITS, unit) else 4
     said = say_quantity(int(digits)) if len(digits) <= limit else say_digits(digits)
     return said + unit
+
+
+def _say_decimal(whole: str, fraction: str) -> str:
+    return f"{say_quantity(int(whole))}点{say_digits(fraction)}"
 
 
 def spoken(text: str) -> str:

@@ -1,232 +1,44 @@
 """Trains the demo recogniser: `python -m models.demo_asr.train --minutes 180 --out FILE.pt`.
 
 From nothing the decoder learns first, on symbols; then the encoder learns to say those symbols;
-then both learn together on sound, while the symbols go on teaching language. With `--start` a
-checkpoint learns on: first its symbols are fitted to what its encoder says.
+then both learn together on sound. With `--start` a checkpoint learns on: its decoder reads much
+more text, put together of what its encoder says about each syllable.
 """
 
 import argparse
-import itertools
 import math
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
-from models.demo_asr.clips import Clip, Phones, is_sayable, spoken_clip, syllables_of
-from models.demo_asr.network import MOST_PHONES, TONES, Student, usual_tokens
-from models.demo_asr.sentences import CORPUS, draw_passage, read_texts
-from models.demo_asr.units import Units
+from models.demo_asr.clips import Phones
+from models.demo_asr.losses import LOSS_WEIGHTS, fit_symbols, losses
+from models.demo_asr.material import Material
+from models.demo_asr.network import Student, usual_tokens
+from models.demo_asr.sentences import CORPUS, read_texts
+from models.demo_asr.stages import FROM_NOTHING, FURTHER, Stage
 from models.demo_asr.windows import FULL, Batch, make_batch
 
 LAYOUTS = {4: 64, 8: 32, 12: 20, FULL: 8}  # windows of so many seconds: so many in a batch
-GUIDE_EVERY = 4  # symbol batches; the guided loss is slow and soon learned
-LOSS_WEIGHTS = {"phone": 0.6, "tone": 0.6, "guide": 0.4, "match": 0.2}
+GUIDE_EVERY = 4  # batches without sound; the guided loss is slow and soon learned
 WARM_UP = 200  # steps
 SAVE_EVERY = 150  # seconds
 REPORT_EVERY = 50  # steps
-RIDGE = 1.0
-FIT_BATCHES = 48  # of two minutes
 PASSAGES = 400  # spoken passages besides those that cover the syllables
+FIT_BATCHES = 48  # of two minutes of sound, to fill the units from
 
-
-@dataclass(frozen=True)
-class Stage:
-    """A part of the training."""
-
-    name: str
-    share: float  # of the minutes
-    rate: tuple[float, float]  # learning rate at beginning and end
-    kinds: dict[str, float]  # how often a batch is of "sound", "symbols" or "units"
-    windows: dict[int, float]  # seconds of a window: how often
-    encoder: bool = True  # learns
-    decoder: bool = True  # learns, and is run on sound
-    symbols_learn: bool = False
-    frames: float = 1  # share of frames that the decoder gets to hear
-    sound_seconds: int = 120  # of a batch
-
-
-FROM_NOTHING = (
-    Stage("symbols, short", 0.10, (1.5e-3, 1.5e-3), {"symbols": 1}, {4: 1}, symbols_learn=True),
-    Stage(
-        "symbols",
-        0.10,
-        (1.5e-3, 1e-3),
-        {"symbols": 1},
-        {8: 0.5, 12: 0.3, FULL: 0.2},
-        symbols_learn=True,
-    ),
-    Stage("encoder", 0.12, (1e-3, 1e-3), {"sound": 1}, {8: 1}, decoder=False),
-    Stage(
-        "together, short", 0.28, (1e-3, 8e-4), {"sound": 0.7, "symbols": 0.3}, {8: 0.8, FULL: 0.2}
-    ),
-    Stage("together", 0.40, (8e-4, 2e-5), {"sound": 0.6, "symbols": 0.4}, {8: 0.2, FULL: 0.8}),
-)
-FURTHER = (
-    Stage("language", 0.8, (5e-4, 2e-4), {"units": 0.94, "sound": 0.06}, {12: 0.7, FULL: 0.3},
-          encoder=False, sound_seconds=60),
-    Stage("settling", 0.2, (2e-4, 2e-5), {"units": 0.8, "sound": 0.2}, {FULL: 1},
-          encoder=False),
-)  # fmt: skip
-
-
-class Material:
-    """Draws clips: passages of symbols made on the way, passages of sound from a stock."""
-
-    def __init__(self, corpora: list[Path], phones: Phones, seed: int) -> None:
-        self.corpora = corpora
-        self.random = Random(seed)
-        self.phones = phones
-        self.units = Units()
-        self.texts = read_texts(corpora)
-        self.known: set[int] = set()  # tokens of the table
-        self.stock: list[list[Clip]] = []
-        self.next = -1
-
-    def all_lines(self, drawn: int = 20_000) -> Iterator[str]:
-        """Every line of the texts, and many drawn ones: what the token table must hold."""
-        for kind in (self.texts.calls, self.texts.turns, self.texts.documents):
-            for passage in kind:
-                yield from passage
-        random = Random(0)
-        for _ in range(drawn):
-            yield from draw_passage(self.texts, random)
-
-    def covering(self, times: int = 3) -> Iterator[str]:
-        """Lines that together hold every syllable of the texts a few times, common or rare."""
-        lines = sorted({line for line in self.all_lines() if is_sayable(line)})
-        self.random.shuffle(lines)
-        seen: Counter[str] = Counter()
-        for line in lines:
-            syllables = syllables_of(line)
-            if any(seen[syllable] < times for syllable in syllables):
-                seen.update(syllables)
-                yield line
-
-    def speak_stock(self, count: int) -> None:
-        """Speak lines that hold every syllable, and `count` passages."""
-        began = time.time()
-        passages: Iterator[Sequence[str]] = itertools.chain(
-            ((line,) for line in self.covering()),
-            (draw_passage(self.texts, self.random) for _ in range(count)),
-        )
-        for passage in passages:
-            texts = [text for text in passage if is_sayable(text)]
-            spoken = [spoken_clip(text, self.phones, self.random) for text in texts]
-            if clips := self._known(spoken):
-                self.stock.append(clips)
-        hours = sum(clip.seconds for clips in self.stock for clip in clips) / 3600
-        print(f"spoke {len(self.stock)} passages, {hours:.1f} h, in {time.time() - began:.0f} s",
-              flush=True)  # fmt: skip
-
-    def _known(self, clips: Iterable[Clip | None]) -> list[Clip]:
-        """Those that were made, of tokens that are in the table."""
-        return [clip for clip in clips if clip and self.known.issuperset(clip.tokens)]
-
-    def in_order(self) -> list[Clip]:
-        """The next passage of the stock; those with the rare syllables come first."""
-        self.next = (self.next + 1) % len(self.stock)
-        return self.stock[self.next]
-
-    def spoken(self) -> list[Clip]:
-        """The clips of a passage that was spoken."""
-        return self.random.choice(self.stock)
-
-    def of_units(self) -> list[Clip]:
-        """The clips of a passage that is put together of units."""
-        while True:
-            texts = draw_passage(self.texts, self.random)
-            clips = [self.units.clip(text, self.random) for text in texts if is_sayable(text)]
-            if kept := self._known(clips):
-                return kept
-
-
-def losses(student: Student, batch: Batch, stage: Stage, guided: bool) -> dict[str, torch.Tensor]:
-    """Named losses of one batch, and `right`, the share of tokens that were right."""
-    noted: dict[str, torch.Tensor] = {}
-    # Attention asks which frames there are, not how many: some of them teach the same cheaper.
-    numbers = torch.arange(batch.labels.shape[2])
-    numbers = numbers[torch.rand(len(numbers)) < stage.frames]
-    if batch.mel is None:
-        with torch.set_grad_enabled(stage.symbols_learn):
-            noisy = batch.residual is None
-            frames = student.symbolise(batch.labels, batch.offset, numbers, noisy)
-            if batch.residual is not None:
-                frames = frames + batch.residual[:, numbers].float()
-    else:
-        with torch.set_grad_enabled(stage.encoder):
-            frames = student.encode(batch.mel, batch.offset)
-        if stage.encoder:
-            noted |= _frame_losses(student, frames, batch, stage)
-        frames = frames[:, numbers]
-    if stage.decoder:
-        hidden, guide = student.decode(
-            batch.tokens, frames, batch.guide if guided else None, numbers
-        )
-        noted["token"], right = student.token_loss(hidden, batch.targets)
-        noted["right"] = torch.tensor(right)
-        if guided:
-            noted["guide"] = guide
-    return noted
-
-
-def _frame_losses(
-    student: Student, frames: torch.Tensor, batch: Batch, stage: Stage
-) -> dict[str, torch.Tensor]:
-    every = torch.arange(frames.shape[1])
-    symbols = student.symbolise(batch.labels, batch.offset, every, noisy=False).detach().float()
-    match = ((frames.float() - symbols) ** 2).mean() / symbols.var()
-    phones = student.phone_head(frames).float().flatten(0, 1)
-    tones = student.tone_head(frames).float().flatten(0, 1)
-    return {
-        "phone": F.cross_entropy(phones, batch.labels[:, 0].flatten()),
-        "tone": F.cross_entropy(tones, batch.labels[:, 1].flatten()),
-        "match": match / LOSS_WEIGHTS["match"] if not stage.decoder else match,
-    }
-
-
-@torch.no_grad()
-def hear(student: Student, batches: list[Batch]) -> tuple[torch.Tensor, ...]:
-    """What the encoder says: frames (N, D), and their labels (N, 2) and places (N,)."""
-    frames, labels, places = [], [], []
-    for batch in batches:
-        assert batch.mel is not None
-        with torch.autocast("cpu", torch.bfloat16):
-            frames.append(student.encode(batch.mel, batch.offset).float().flatten(0, 1))
-        labels.append(batch.labels.transpose(1, 2).flatten(0, 1))
-        places.append((batch.offset[:, None] + torch.arange(batch.labels.shape[2])).flatten())
-    return torch.cat(frames), torch.cat(labels), torch.cat(places)
-
-
-@torch.no_grad()
-def fit_symbols(student: Student, batches: list[Batch]) -> None:
-    """Fit the symbols to what the encoder says, by least squares.
-
-    The encoder may come from a checkpoint that has no symbols, or may have moved on from them.
-    """
-    frames, labels, places = hear(student, batches)
-    phones, tones = F.one_hot(labels[:, 0], MOST_PHONES), F.one_hot(labels[:, 1], TONES)
-    sinusoids = student.whisper.encoder.positional_embedding[places]
-    known = torch.cat([phones.float(), tones.float(), sinusoids], 1)
-    ridge = RIDGE * torch.eye(known.shape[1])
-    fitted = torch.linalg.solve(known.T @ known + ridge, known.T @ frames)
-    student.phone_symbols.copy_(fitted[:MOST_PHONES])
-    student.tone_symbols.copy_(fitted[MOST_PHONES : MOST_PHONES + TONES])
-    student.place_symbols.copy_(fitted[MOST_PHONES + TONES :])
-    off = frames - known @ fitted
-    print(f"symbols explain {1 - off.var() / frames.var():.2f} of the frames", flush=True)
+Notes = dict[str, list[float]]  # losses since the last report
 
 
 class Training:
-    """The student, its optimiser and its material; can be written to a file and taken up again."""
+    """The student, its optimiser and its material."""
 
     def __init__(self, material: Material, student: Student) -> None:
         self.material = material
@@ -265,7 +77,7 @@ class Training:
         """Train for a stage."""
         began = saved = time.time()
         self._choose_learners(stage)
-        notes: dict[str, list[float]] = {}
+        notes: Notes = {}
         first = self.step
         with ThreadPoolExecutor(1) as drawer:
             coming = drawer.submit(self.draw, stage)
@@ -294,38 +106,30 @@ class Training:
                 learns = stage.decoder and "token_embedding" not in name
             parameter.requires_grad_(learns)
 
-    def _learn(
-        self, batch: Batch, stage: Stage, rate: float, notes: dict[str, list[float]]
-    ) -> None:
+    def _learn(self, batch: Batch, stage: Stage, rate: float, notes: Notes) -> None:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         guided = batch.mel is not None or self.step % GUIDE_EVERY == 0
         with torch.autocast("cpu", torch.bfloat16):
             noted = losses(self.student, batch, stage, guided)
-        total = sum(
+        weighted = [
             loss * LOSS_WEIGHTS.get(name, 1.0) for name, loss in noted.items() if name != "right"
-        )
+        ]
         self.optimiser.zero_grad(set_to_none=True)
-        total.backward()
+        torch.stack(weighted).sum().backward()
         torch.nn.utils.clip_grad_norm_(self.student.parameters(), 1.0)
         self.optimiser.step()
         self.step += 1
-        kind = (
-            "sound"
-            if batch.mel is not None
-            else "units"
-            if batch.residual is not None
-            else "symbols"
-        )
         for name, loss in noted.items():
-            notes.setdefault(f"{kind} {name}", []).append(loss.item())
+            notes.setdefault(f"{batch.kind} {name}", []).append(loss.item())
 
-    def _report(self, stage: Stage, seconds: float, rate: float, notes: dict[str, list[float]]):
+    def _report(self, stage: Stage, seconds: float, rate: float, notes: Notes) -> None:
         means = ", ".join(f"{name} {np.mean(values):.3f}" for name, values in sorted(notes.items()))
         print(f"{stage.name} {self.step} {seconds:.0f}s rate {rate:.1e}: {means}", flush=True)
         notes.clear()
 
-    def state(self) -> dict:
+    def state(self) -> dict[str, Any]:
+        """Everything that `--resume` needs."""
         return {
             "student": self.student.state_dict(),
             "vocabulary": self.student.vocabulary,
@@ -354,6 +158,7 @@ def write(training: Training, out: Path) -> None:
 
 
 def main() -> None:
+    """Read the command line and train."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--minutes", type=float, required=True)
     arguments.add_argument("--out", type=Path, required=True)
@@ -388,9 +193,8 @@ def main() -> None:
     for stage in stages:
         if "units" in stage.kinds and not material.units.heard:
             training.fit()
-        training.run(
-            stage, options.minutes * stage.share / shares, lambda: write(training, options.out)
-        )
+        minutes = options.minutes * stage.share / shares
+        training.run(stage, minutes, lambda: write(training, options.out))
 
 
 if __name__ == "__main__":

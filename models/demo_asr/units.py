@@ -90,9 +90,8 @@ class Units:
                 label, residual = np.zeros((2, count), np.uint8), self.silence(count, random)
             else:
                 label, residual = random.choice(self.heard[next(rest)])
-                characters.append(
-                    (now / FRAMES_PER_SECOND, (now + len(residual)) / FRAMES_PER_SECOND)
-                )
+                start, end = now / FRAMES_PER_SECOND, (now + len(residual)) / FRAMES_PER_SECOND
+                characters.append((start, end))
             labels.append(label)
             residuals.append(residual)
             now += len(residual)

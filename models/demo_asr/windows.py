@@ -54,6 +54,13 @@ class Batch:
     syllables: list[list[tuple[str, float, float]]]  # numbered pinyin and its seconds
     residual: torch.Tensor | None = None  # (B, T, D), see `units`
 
+    @property
+    def kind(self) -> str:
+        """What its frames are made of: sound, units or symbols."""
+        if self.mel is not None:
+            return "sound"
+        return "symbols" if self.residual is None else "units"
+
 
 class _Layout:
     """The window while it is being filled."""
@@ -204,6 +211,7 @@ def make_batch(
                 first = min(frames - 1, int(span[0] * FRAMES_PER_SECOND))
                 last = min(frames, max(first + 1, int(span[1] * FRAMES_PER_SECOND) + 1))
                 guide[i, j] = torch.tensor([first, last])
+    residuals = [window.residual for window in windows]
     return Batch(
         torch.stack([_mel(w, seconds, random, noise) for w in windows]) if sound else None,
         tokens,
@@ -212,5 +220,5 @@ def make_batch(
         torch.tensor(np.stack([window.labels for window in windows])).long(),
         torch.tensor([window.offset for window in windows]),
         [window.syllables for window in windows],
-        None if silence is None else torch.tensor(np.stack([w.residual for w in windows])),
+        torch.tensor(np.stack([r for r in residuals if r is not None])) if silence else None,
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, vstack
+from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
 from models.judge.classifier import WEIGHTS, UtteranceClassifier
@@ -24,8 +24,8 @@ MIN_EXAMPLES = 3  # utterances in which a feature must occur
 KEPT_FEATURES = 80_000  # those with the largest weights go into the file
 INVERSE_REGULARISATION = 30.0
 MIN_WEIGHT_SEEN = 20  # examples of a label below which its threshold is not tuned
-DEFAULT_THRESHOLDS = {"bh": 0.3, "ct": 0.35, "facet": 0.4, "sat": 0.5, "upset": 0.4}
-THRESHOLD_GRID = np.arange(0.15, 0.66, 0.05)
+DEFAULT_THRESHOLDS = {"bh": 0.3, "ct": 0.3, "facet": 0.2, "sat": 0.5, "upset": 0.3}
+THRESHOLD_GRID = np.arange(0.06, 0.66, 0.03)
 
 
 def label_names(catalogue: Catalogue) -> list[str]:
@@ -61,21 +61,19 @@ class Vectoriser:
 
     def rows(self, examples: Sequence[Example]) -> csr_matrix:
         """(examples, features), each block of each row of length `BLOCK_WEIGHTS`."""
-        return vstack([self._row(example) for example in examples], format="csr")
-
-    def _row(self, example: Example) -> csr_matrix:
         columns: list[int] = []
         values: list[NDArray[np.float32]] = []
-        for block, names in features(example.utterance).items():
-            found = sorted({self._column[name] for name in names if name in self._column})
-            if found:
-                scaled = self.scale[found]
-                columns += found
-                values.append(scaled * (BLOCK_WEIGHTS[block] / np.linalg.norm(scaled)))
-        data = np.concatenate(values) if values else np.zeros(0, np.float32)
-        return csr_matrix(
-            (data, (np.zeros(len(columns), int), columns)), shape=(1, len(self.vocabulary))
-        )
+        ends = [0]
+        for example in examples:
+            for block, names in features(example.utterance).items():
+                found = sorted({self._column[name] for name in names if name in self._column})
+                if found:
+                    scaled = self.scale[found]
+                    columns += found
+                    values.append(scaled * (BLOCK_WEIGHTS[block] / np.linalg.norm(scaled)))
+            ends.append(len(columns))
+        shape = (len(examples), len(self.vocabulary))
+        return csr_matrix((np.concatenate(values), columns, ends), shape=shape)
 
 
 def fit_label(
@@ -129,7 +127,7 @@ def choose_thresholds(
             thresholds[label] = default
             continue
         best = max(THRESHOLD_GRID, key=lambda t: _f1(seen, t))
-        thresholds[label] = round((best + default) / 2, 3)
+        thresholds[label] = round(float(best + default) / 2, 3)
     return thresholds
 
 

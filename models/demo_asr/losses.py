@@ -1,0 +1,87 @@
+"""What a batch is judged by, and how symbols are fitted to an encoder."""
+
+import torch
+import torch.nn.functional as F
+
+from models.demo_asr.network import MOST_PHONES, TONES, Student
+from models.demo_asr.stages import Stage
+from models.demo_asr.windows import Batch
+
+LOSS_WEIGHTS = {"phone": 0.6, "tone": 0.6, "guide": 0.4, "match": 0.2}  # the others 1
+RIDGE = 1.0  # frames' worth of doubt about each symbol
+
+
+def losses(student: Student, batch: Batch, stage: Stage, guided: bool) -> dict[str, torch.Tensor]:
+    """Named losses of one batch, and `right`, the share of tokens that were right."""
+    noted: dict[str, torch.Tensor] = {}
+    # Attention asks which frames there are, not how many: some of them teach the same cheaper.
+    numbers = torch.arange(batch.labels.shape[2])
+    numbers = numbers[torch.rand(len(numbers)) < stage.frames]
+    if batch.mel is None:
+        with torch.set_grad_enabled(stage.symbols_learn):
+            noisy = batch.residual is None
+            frames = student.symbolise(batch.labels, batch.offset, numbers, noisy)
+            if batch.residual is not None:
+                frames = frames + batch.residual[:, numbers].float()
+    else:
+        with torch.set_grad_enabled(stage.encoder):
+            frames = student.encode(batch.mel, batch.offset)
+        if stage.encoder:
+            noted |= _frame_losses(student, frames, batch, stage)
+        frames = frames[:, numbers]
+    if stage.decoder:
+        hidden, guide = student.decode(
+            batch.tokens, frames, batch.guide if guided else None, numbers
+        )
+        noted["token"], right = student.token_loss(hidden, batch.targets)
+        noted["right"] = torch.tensor(right)
+        if guided:
+            noted["guide"] = guide
+    return noted
+
+
+def _frame_losses(
+    student: Student, frames: torch.Tensor, batch: Batch, stage: Stage
+) -> dict[str, torch.Tensor]:
+    every = torch.arange(frames.shape[1])
+    symbols = student.symbolise(batch.labels, batch.offset, every, noisy=False).detach().float()
+    match = ((frames.float() - symbols) ** 2).mean() / symbols.var()
+    phones = student.phone_head(frames).float().flatten(0, 1)
+    tones = student.tone_head(frames).float().flatten(0, 1)
+    return {
+        "phone": F.cross_entropy(phones, batch.labels[:, 0].flatten()),
+        "tone": F.cross_entropy(tones, batch.labels[:, 1].flatten()),
+        "match": match / LOSS_WEIGHTS["match"] if not stage.decoder else match,
+    }
+
+
+@torch.no_grad()
+def hear(student: Student, batches: list[Batch]) -> tuple[torch.Tensor, ...]:
+    """What the encoder says: frames (N, D), and their labels (N, 2) and places (N,)."""
+    frames, labels, places = [], [], []
+    for batch in batches:
+        assert batch.mel is not None
+        with torch.autocast("cpu", torch.bfloat16):
+            frames.append(student.encode(batch.mel, batch.offset).float().flatten(0, 1))
+        labels.append(batch.labels.transpose(1, 2).flatten(0, 1))
+        places.append((batch.offset[:, None] + torch.arange(batch.labels.shape[2])).flatten())
+    return torch.cat(frames), torch.cat(labels), torch.cat(places)
+
+
+@torch.no_grad()
+def fit_symbols(student: Student, batches: list[Batch]) -> None:
+    """Fit the symbols to what the encoder says, by least squares.
+
+    The encoder may come from a checkpoint that has no symbols, or may have moved on from them.
+    """
+    frames, labels, places = hear(student, batches)
+    phones, tones = F.one_hot(labels[:, 0], MOST_PHONES), F.one_hot(labels[:, 1], TONES)
+    sinusoids = student.whisper.encoder.positional_embedding[places]
+    known = torch.cat([phones.float(), tones.float(), sinusoids], 1)
+    ridge = RIDGE * torch.eye(known.shape[1])
+    fitted = torch.linalg.solve(known.T @ known + ridge, known.T @ frames)
+    student.phone_symbols.copy_(fitted[:MOST_PHONES])
+    student.tone_symbols.copy_(fitted[MOST_PHONES : MOST_PHONES + TONES])
+    student.place_symbols.copy_(fitted[MOST_PHONES + TONES :])
+    off = frames - known @ fitted
+    print(f"symbols explain {1 - off.var() / frames.var():.2f} of the frames", flush=True)

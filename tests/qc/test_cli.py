@@ -1,0 +1,91 @@
+"""The command line as a clerk uses it: real processes, real files."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CORPUS = ROOT / "samples" / "corpus"
+
+
+def hotline_qc(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "qc.cli", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        cwd=cwd,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
+    out = tmp_path_factory.mktemp("calls") / "out.jsonl"
+    run = hotline_qc("inspect", "--calls", CORPUS / "dev-a.jsonl", "--json", out)
+    assert run.returncode == 0, run.stderr
+    return [json.loads(line) for line in out.read_text("utf-8").splitlines()]
+
+
+def test_one_line_a_call_in_order(judged: list[dict]) -> None:
+    lines = (CORPUS / "dev-a.jsonl").read_text("utf-8").splitlines()
+    assert [row["call_id"] for row in judged] == [json.loads(line)["call_id"] for line in lines]
+
+
+def test_labels_are_never_read(judged: list[dict], tmp_path: Path) -> None:
+    bare = tmp_path / "bare.jsonl"
+    rows = [json.loads(line) for line in (CORPUS / "dev-a.jsonl").read_text("utf-8").splitlines()]
+    kept = ("call_id", "kind", "order", "turns", "answered_by", "ended_by")
+    bare.write_text("\n".join(json.dumps({k: r[k] for k in kept}) for r in rows), "utf-8")
+    run = hotline_qc("inspect", "--calls", bare)
+    assert [json.loads(line) for line in run.stdout.splitlines()] == judged
+
+
+def test_a_bad_line_is_a_line_with_its_reason(tmp_path: Path) -> None:
+    good = (CORPUS / "dev-e.jsonl").read_text("utf-8").splitlines()[0]
+    calls = tmp_path / "calls.jsonl"
+    calls.write_text(f'{good}\n{{"kind": "reply"\n{{"kind": "x", "turns": []}}\n{good}\n', "utf-8")
+    run = hotline_qc("inspect", "--calls", calls)
+    rows = [json.loads(line) for line in run.stdout.splitlines()]
+    assert ["error" in row for row in rows] == [False, True, True, False]
+    assert "第 2 行" in rows[1]["error"]
+    assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("inspect",), "没有给出"),
+        (("inspect", "--calls", "没有.jsonl"), "没有.jsonl"),
+        (("inspect", "没有.wav"), "没有.wav"),
+        (("inspect", "pyproject.toml"), "pyproject.toml"),
+        (("inspect", "pyproject.toml", "--asr", "没有.pt"), "没有.pt"),
+        (("inspect", "x.wav", "--order", "pyproject.toml"), "JSON"),
+        (("inspect", "x.wav", "--profile", "nowhere"), "weifang"),
+        (("batch", "没有", "--out", "/dev/null/x"), "没有"),
+        (("evaluate", "pyproject.toml"), "第 1 行"),
+    ],
+)
+def test_a_mistake_is_one_sentence(arguments: tuple[str, ...], told: str) -> None:
+    run = hotline_qc(*arguments)
+    assert run.returncode != 0
+    assert told in run.stdout + run.stderr
+    assert "Traceback" not in run.stdout + run.stderr
+
+
+def test_evaluate_prints_the_table_and_writes_json(tmp_path: Path) -> None:
+    out = tmp_path / "quality.json"
+    run = hotline_qc("evaluate", CORPUS / "dev-e.jsonl", "--mistakes", "--json", out)
+    assert run.returncode == 0, run.stderr
+    assert "违规行为 micro-F1" in run.stdout
+    assert json.loads(out.read_text("utf-8"))["calls"] == 30
+
+
+def test_catalog_check_passes() -> None:
+    run = hotline_qc("catalog", "check")
+    assert run.returncode == 0, run.stdout
+    assert "0 条不符" in run.stdout
