@@ -27,7 +27,7 @@ BLOCK = 1_024 * FRAME  # samples read at a time, 33 s
 ENTER = 0.5  # probability at which speech begins
 LEAVE = 0.35  # and below which it ends; the network's authors use 0.15 less than to enter
 MIN_SPEECH = 0.2  # seconds; the shortest 嗯 or 对 of a citizen
-MIN_SILENCE = 0.3  # seconds; pauses below are inside a phrase
+MIN_SILENCE = 0.2  # seconds; shorter pauses are inside a phrase
 SILENCE_AFTER = (0.0,) * (1 + int(MIN_SILENCE * FRAME_RATE))  # ends the last span
 PADDING = 0.15  # seconds kept on either side: initial consonants are soft
 

@@ -39,7 +39,9 @@ DOWNLOAD_TIMEOUT = 30.0  # seconds without a byte
 BAD_CHECKPOINT = (
     pickle.UnpicklingError,
     zipfile.BadZipFile,
+    AttributeError,
     EOFError,
+    IndexError,
     KeyError,
     RuntimeError,
     TypeError,

@@ -127,8 +127,8 @@ def read_recording(path: Path) -> Recording:
             longer than `MAX_SECONDS`.
     """
     path = Path(path)
-    _refuse_non_files(path)
     try:
+        _refuse_non_files(path)
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         refuse_other_files(path)
@@ -214,9 +214,7 @@ class _Decoding:
     stream: AudioStream
     store: IO[bytes]
     written: int = 0  # samples per channel at SAMPLE_RATE
-    damage: list[int] = field(
-        default_factory=list
-    )  # `written` where packets are lost or unreadable
+    damage: list[int] = field(default_factory=list)  # `written` at each lost or unreadable part
     warnings: list[str] = field(default_factory=list)
     _resampler: av.AudioResampler | None = None
     _first_time: float | None = None  # of the first frame, seconds
@@ -272,7 +270,8 @@ class _Decoding:
         if self._first_time is None:
             self._first_time = frame.time
         end = round((frame.time - self._first_time) * SAMPLE_RATE)
-        longest = (self.container.duration or 0) / av.time_base + SHORT_BY
+        stated = (self.container.duration or 0) / av.time_base
+        longest = min(stated + SHORT_BY, MAX_SECONDS)
         if end - self.written < LEVEL_BLOCK or end > longest * SAMPLE_RATE:
             return  # no gap, or an absurd time in a damaged file
         self._note_damage()

@@ -50,7 +50,7 @@ def _quotes(heard: Sequence[Evidence]) -> tuple[Quote, ...]:
 
 
 def judge_satisfaction(
-    transcript: Transcript, kind: CallKind, sheet: EvidenceSheet, threshold: float = 0.5
+    transcript: Transcript, kind: CallKind, sheet: EvidenceSheet, threshold: float
 ) -> Satisfaction:
     """The citizen's last word on the result; reply calls only.
 

@@ -64,7 +64,9 @@ def inspect_transcript(
         elements=elements,
         behaviours=behaviours,
         citizen=citizen,
-        satisfaction=judge_satisfaction(transcript, kind, sheet),
+        satisfaction=judge_satisfaction(
+            transcript, kind, sheet, _threshold(classifier, "sat.satisfied")
+        ),
         attitude=judge_attitude(behaviours, citizen, sheet, catalogue),
         score=total_score(elements, behaviours, catalogue.scoring),
         praise=_praise(scene, catalogue),
@@ -90,10 +92,14 @@ def _is_upset(scene: Scene, sheet: EvidenceSheet, classifier: Classifier | None)
     """Whether the citizen shows anger, fear, tears or reproach anywhere in the call."""
     if classifier is None or "upset" not in sheet.probabilities:
         return any(sheet.heard(s) for s in ("ct.abuse", "ct.threat", "ct.attitude_complaint"))
-    threshold = classifier.thresholds.get("upset", 0.5)
+    threshold = _threshold(classifier, "upset")
     return any(
         sheet.probabilities["upset"][t.index] >= threshold for t in scene.transcript.citizen_turns
     )
+
+
+def _threshold(classifier: Classifier | None, label: str) -> float:
+    return classifier.thresholds.get(label, 0.5) if classifier else 0.5
 
 
 def _praise(scene: Scene, catalogue: Catalogue) -> tuple[Praise, ...]:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from models.recogniser import Recogniser
 from qc.audio import Recording, describe_sound
 from qc.order import CallKind, Order
-from qc.roles import build_transcript
+from qc.roles import build_transcript, without_split_voice
 from qc.speech import Speech, transcribe
 from qc.transcript import Transcript
 
 UNSURE_WORDS = 0.5  # mean confidence of a recording below which its text is not to be relied on
-UNSURE_VOICES = 0.2  # silhouette of two voices; one voice split in two reaches as much
+UNSURE_VOICES = 0.25  # silhouette; pairs of the same sex are above, mostly
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def listen(recording: Recording, kind: CallKind, recogniser: Recogniser, prompt:
         prompt: words to expect, see `prompt_for`.
     """
     sound = describe_sound(recording)
-    speech = transcribe(recording, sound, recogniser, prompt)
+    speech = without_split_voice(transcribe(recording, sound, recogniser, prompt), kind)
     transcript = build_transcript(speech.utterances, kind)
     doubts = () if sound.silent else _doubts(speech, transcript)
     return Heard(transcript, (*recording.warnings, *sound.notes, *doubts))

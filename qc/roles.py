@@ -3,12 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import pairwise
 from math import tanh
 
 from models.recogniser import Word
 from qc.order import CallKind
-from qc.speech import Utterance
+from qc.speech import Speech, Utterance
 from qc.text import plain, syllables
 from qc.transcript import Role, Transcript, Turn
 
@@ -43,13 +42,21 @@ GAP = "'"  # between syllables
 POLITE_YOU, YOU = "您", "你"
 DOUBT = 10.0  # log-odds of a call at which the margin is tanh(1), 0.76; cues are not independent
 
+# One voice may be split in two where its mood changes. Two halves that both speak as the handler
+# are one person: no citizen of samples/corpus has evidence above -1 over a call.
+ONE_HANDLER = 1.0  # log-odds that both halves reach
+ALIKE = 0.2  # silhouette of two voices up to which the weaker half need not
+ALIKE_HANDLER = -2.0  # log-odds that it then reaches
+
 MAX_PAUSE = 1.2  # seconds; a longer pause of the same speaker begins a new turn
 OVERLAP = 0.25  # seconds two speakers may meet before it is called overlap: word times are ±0.1 s
 FAST = 7.0  # characters a second of voice; samples/corpus/GUIDE.md, “One call”
 FAST_CHARACTERS = 10  # shorter turns are answers and formulas, said fast by everybody
-VOICED_PAUSE = 0.25  # seconds between words that still count as voice
-LONGEST_WORD = 0.5  # seconds of voice a character; recognisers stretch the last one into the pause
-CUT_WITHIN = 1.0  # seconds from an interjection to the end of a sentence where the turn is cut
+FAST_CONFIDENCE = 0.75  # below, the recogniser may have written more than was said
+VOICED_PAUSE = 0.1  # seconds without a word from which on nobody speaks
+LONGEST_CHARACTER = 0.3  # seconds of voice; recognisers stretch the last one into the pause
+SHORT_PAUSE = 0.25  # seconds between words where a turn may be cut
+CUT_WITHIN = 1.5  # seconds from an interjection to the end of a clause where the turn is cut
 
 
 @dataclass(frozen=True)
@@ -100,12 +107,27 @@ def assign_roles(utterances: Sequence[Utterance], kind: CallKind) -> Roles:
         A role for both speakers. Where nothing tells, the first speaker is taken for the handler,
         who places the call, with margin 0.
     """
-    evidence = [0.0, 0.0]
-    for utterance in utterances:
-        evidence[utterance.speaker] += role_evidence(utterance.text, kind)
+    evidence = _evidence(utterances, kind)
     handler = 0 if evidence[0] >= evidence[1] else 1
     margin = tanh(abs(evidence[0] - evidence[1]) / DOUBT)
     return Roles({handler: Role.AGENT, 1 - handler: Role.CITIZEN}, margin)
+
+
+def _evidence(utterances: Sequence[Utterance], kind: CallKind) -> list[float]:
+    evidence = [0.0, 0.0]
+    for utterance in utterances:
+        evidence[utterance.speaker] += role_evidence(utterance.text, kind)
+    return evidence
+
+
+def without_split_voice(speech: Speech, kind: CallKind) -> Speech:
+    """Give all to speaker 0 where the two voices told apart by sound both speak as the handler."""
+    if speech.unlikeness is None:
+        return speech
+    weaker = min(_evidence(speech.utterances, kind))
+    if weaker < (ALIKE_HANDLER if speech.unlikeness < ALIKE else ONE_HANDLER):
+        return speech
+    return replace(speech, utterances=tuple(replace(u, speaker=0) for u in speech.utterances))
 
 
 def build_transcript(utterances: Sequence[Utterance], kind: CallKind) -> Transcript:
@@ -143,20 +165,18 @@ def _split_at_interjections(utterances: Sequence[Utterance]) -> list[Utterance]:
 
 
 def _cut(words: Sequence[Word], at: float) -> int:
-    """Number of words before a cut near `at`: after a sentence, a comma or a pause; or right there.
+    """Number of words before the cut: at the end of a clause or a pause soon after `at`, or at once.
 
-    Returns 0 where nothing would be left on one side.
+    Returns 0 where there is no word after `at`.
     """
-    places = range(1, len(words))
-    near = [i for i in places if abs(words[i].start - at) <= CUT_WITHIN]
+    later = [i for i in range(1, len(words)) if words[i].start >= at]
     natural = [
         i
-        for i in near
-        if not words[i - 1].text[-1].isalnum() or words[i].start - words[i - 1].end > VOICED_PAUSE
+        for i in later
+        if words[i].start - at <= CUT_WITHIN
+        and (not words[i - 1].text[-1].isalnum() or words[i].start - words[i - 1].end > SHORT_PAUSE)
     ]
-    later = [i for i in places if words[i].start >= at]
-    choice = natural or later[:1]
-    return min(choice, key=lambda i: abs(words[i].start - at), default=0)
+    return next(iter(natural or later), 0)
 
 
 def _joined(utterances: Sequence[Utterance]) -> list[Utterance]:
@@ -178,26 +198,28 @@ def _turn(index: int, role: Role, said: Utterance) -> Turn:
         text=said.text,
         start=round(said.start, 2),
         end=round(said.end, 2),
-        fast=_is_fast(said.words),
+        fast=_is_fast(said),
         confidence=round(said.confidence, 3),
     )
 
 
-def _is_fast(words: Sequence[Word]) -> bool:
-    characters = sum(len(plain(word.text)) for word in words)
-    if characters < FAST_CHARACTERS:
+def _is_fast(said: Utterance) -> bool:
+    characters = sum(_characters(word) for word in said.words)
+    if characters < FAST_CHARACTERS or said.confidence < FAST_CONFIDENCE:
         return False
-    seconds = sum(_voiced(words))
-    return characters > FAST * seconds
+    return characters > FAST * sum(_voiced(said.words))
+
+
+def _characters(word: Word) -> int:
+    return len(plain(word.text))
 
 
 def _voiced(words: Sequence[Word]) -> Iterator[float]:
-    """Seconds of voice from each word to the next; pauses are left out."""
-    for word, following in pairwise(words):
-        until = following.start if following.start - word.end < VOICED_PAUSE else word.end
-        yield min(until - word.start, LONGEST_WORD * max(1, len(plain(word.text))))
-    last = words[-1]
-    yield min(last.end - last.start, LONGEST_WORD * max(1, len(plain(last.text))))
+    """Seconds of voice from each word to the next, without the pauses."""
+    nexts = [following.start for following in words[1:]] + [words[-1].end]
+    for word, following in zip(words, nexts, strict=True):
+        end = following if following - word.end < VOICED_PAUSE else word.end
+        yield min(end - word.start, LONGEST_CHARACTER * max(1, _characters(word)))
 
 
 def _with_overlap(turns: Sequence[Turn]) -> Iterator[Turn]:

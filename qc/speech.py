@@ -29,10 +29,9 @@ CHANGE_AFTER_PAUSE = 0.1
 CHANGE_AFTER_SENTENCE = 0.3
 SHORT_PAUSE = 0.25  # seconds
 
-# Echo: the other party heard faintly in one's own channel. Telephone sets give back their ear piece
-# at least this much softer (the coupling loss that ITU-T G.131 asks for is far higher).
-ECHO_DB = 8.0
-ECHO_DELAY = 0.3  # seconds an echo is late at most (ITU-T G.131: 150 ms one way is tolerable)
+# Echo: the other party heard faintly in one's own channel, some 20 dB softer and a little later.
+ECHO_DB = 8.0  # softer than this below the other channel; leaves room for unequal levels
+ECHO_DELAY = 0.3  # seconds an echo is late at most
 ECHO_CORRELATION = 0.25  # two people who talk at once stay below 0.1
 ECHO_TEXT = 70.0  # of 100, likeness of the two texts by sound
 MIN_ECHO_TEXT = 4  # characters from which the texts can tell

@@ -1,5 +1,7 @@
 """What a batch is judged by, and how symbols are fitted to an encoder."""
 
+from collections.abc import Iterable
+
 import torch
 import torch.nn.functional as F
 
@@ -14,25 +16,20 @@ RIDGE = 1.0  # frames' worth of doubt about each symbol
 def losses(student: Student, batch: Batch, stage: Stage, guided: bool) -> dict[str, torch.Tensor]:
     """Named losses of one batch, and `right`, the share of tokens that were right."""
     noted: dict[str, torch.Tensor] = {}
-    # Attention asks which frames there are, not how many: some of them teach the same cheaper.
-    numbers = torch.arange(batch.labels.shape[2])
-    numbers = numbers[torch.rand(len(numbers)) < stage.frames]
-    if batch.mel is None:
+    if batch.frames is not None:
+        frames = batch.frames.float()
+    elif batch.mel is None:
         with torch.set_grad_enabled(stage.symbols_learn):
-            noisy = batch.residual is None
-            frames = student.symbolise(batch.labels, batch.offset, numbers, noisy)
+            frames = student.symbolise(batch.labels, batch.offset, noisy=batch.residual is None)
             if batch.residual is not None:
-                frames = frames + batch.residual[:, numbers].float()
+                frames = frames + batch.residual.float()
     else:
         with torch.set_grad_enabled(stage.encoder):
             frames = student.encode(batch.mel, batch.offset)
         if stage.encoder:
             noted |= _frame_losses(student, frames, batch, stage)
-        frames = frames[:, numbers]
     if stage.decoder:
-        hidden, guide = student.decode(
-            batch.tokens, frames, batch.guide if guided else None, numbers
-        )
+        hidden, guide = student.decode(batch.tokens, frames, batch.guide if guided else None)
         noted["token"], right = student.token_loss(hidden, batch.targets)
         noted["right"] = torch.tensor(right)
         if guided:
@@ -43,8 +40,7 @@ def losses(student: Student, batch: Batch, stage: Stage, guided: bool) -> dict[s
 def _frame_losses(
     student: Student, frames: torch.Tensor, batch: Batch, stage: Stage
 ) -> dict[str, torch.Tensor]:
-    every = torch.arange(frames.shape[1])
-    symbols = student.symbolise(batch.labels, batch.offset, every, noisy=False).detach().float()
+    symbols = student.symbolise(batch.labels, batch.offset, noisy=False).detach().float()
     match = ((frames.float() - symbols) ** 2).mean() / symbols.var()
     phones = student.phone_head(frames).float().flatten(0, 1)
     tones = student.tone_head(frames).float().flatten(0, 1)
@@ -56,25 +52,18 @@ def _frame_losses(
 
 
 @torch.no_grad()
-def hear(student: Student, batches: list[Batch]) -> tuple[torch.Tensor, ...]:
-    """What the encoder says: frames (N, D), and their labels (N, 2) and places (N,)."""
-    frames, labels, places = [], [], []
-    for batch in batches:
-        assert batch.mel is not None
-        with torch.autocast("cpu", torch.bfloat16):
-            frames.append(student.encode(batch.mel, batch.offset).float().flatten(0, 1))
-        labels.append(batch.labels.transpose(1, 2).flatten(0, 1))
-        places.append((batch.offset[:, None] + torch.arange(batch.labels.shape[2])).flatten())
-    return torch.cat(frames), torch.cat(labels), torch.cat(places)
-
-
-@torch.no_grad()
-def fit_symbols(student: Student, batches: list[Batch]) -> None:
-    """Fit the symbols to what the encoder says, by least squares.
+def fit_symbols(student: Student, batches: Iterable[Batch]) -> None:
+    """Fit the symbols to encoded batches, by least squares.
 
     The encoder may come from a checkpoint that has no symbols, or may have moved on from them.
     """
-    frames, labels, places = hear(student, batches)
+    said, named, placed = [], [], []
+    for batch in batches:
+        assert batch.frames is not None
+        said.append(batch.frames.float().flatten(0, 1))
+        named.append(batch.labels.transpose(1, 2).flatten(0, 1))
+        placed.append((batch.offset[:, None] + torch.arange(batch.labels.shape[2])).flatten())
+    frames, labels, places = torch.cat(said), torch.cat(named), torch.cat(placed)
     phones, tones = F.one_hot(labels[:, 0], MOST_PHONES), F.one_hot(labels[:, 1], TONES)
     sinusoids = student.whisper.encoder.positional_embedding[places]
     known = torch.cat([phones.float(), tones.float(), sinusoids], 1)

@@ -9,12 +9,13 @@ cost of encoding.
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from whisper.model import ModelDimensions, Whisper
+from whisper.model import ModelDimensions, MultiHeadAttention, ResidualAttentionBlock, Whisper
 
 from models.demo_asr.clips import TOKENIZER
 from models.demo_asr.windows import IGNORED
@@ -35,7 +36,7 @@ DIMENSIONS = ModelDimensions(
 TONES = 6  # 0 silence, 1..4, 5 neutral
 MOST_PHONES = 128  # rows of the phone tables; espeak-ng's Mandarin has about 70 sounds
 GUIDED_HEADS = 2  # heads of each decoder layer that are told where to look
-NOISE = 0.6  # most of the encoder's residual that is added to symbols
+WRONG_PHONES, WRONG_TONES = 0.06, 0.2  # shares of the sounds in noisy symbols
 MASS_FLOOR = 1e-4  # keeps the logarithm of the guided attention finite
 
 
@@ -62,12 +63,6 @@ class Student(nn.Module):
         self.phone_symbols = nn.Parameter(torch.randn(MOST_PHONES, WIDTH) * 0.5)
         self.tone_symbols = nn.Parameter(torch.randn(TONES, WIDTH) * 0.35)
         self.place_symbols = nn.Parameter(torch.eye(WIDTH))  # turns Whisper's sinusoids
-        # What the encoder mistakes for what (rows sum to 1), and how far it is off otherwise.
-        phones = torch.full((MOST_PHONES, MOST_PHONES), 0.06 / MOST_PHONES)
-        tones = torch.full((TONES, TONES), 0.2 / TONES)
-        self.register_buffer("phone_confusion", phones + 0.94 * torch.eye(MOST_PHONES))
-        self.register_buffer("tone_confusion", tones + 0.8 * torch.eye(TONES))
-        self.register_buffer("residual", torch.zeros(WIDTH))
         self.register_buffer(
             "mask", torch.full((448, 448), float("-inf")).triu_(1), persistent=False
         )
@@ -78,54 +73,29 @@ class Student(nn.Module):
         x = F.gelu(encoder.conv2(F.gelu(encoder.conv1(mel)))).permute(0, 2, 1)
         places = offset[:, None] + torch.arange(x.shape[1])
         x = x + F.embedding(places, encoder.positional_embedding).to(x.dtype)
-        for block in encoder.blocks:
+        for block in cast(list[ResidualAttentionBlock], encoder.blocks):
             x = block(x)
         return encoder.ln_post(x)
 
-    def symbolise(self, labels: Tensor, offset: Tensor, numbers: Tensor, noisy: bool) -> Tensor:
-        """Frames (B, K, D) as the encoder should give them, from labels (B, 2, T).
-
-        Args:
-            numbers: (K,) the frames that are wanted.
-        """
-        phone, tone = labels[:, 0, numbers], labels[:, 1, numbers]
-        x = F.embedding(phone, self.phone_symbols) + F.embedding(tone, self.tone_symbols)
+    def symbolise(self, labels: Tensor, offset: Tensor, noisy: bool) -> Tensor:
+        """Frames (B, T, D) as the encoder should give them, from labels (B, 2, T)."""
+        phone, tone = labels[:, 0], labels[:, 1]
+        x = self._sound(phone, tone)
         if noisy:
-            heard_phone, heard_tone = self._mishear(phone, tone)
             share = _per_sound(phone, tone)[..., None]
-            heard = F.embedding(heard_phone, self.phone_symbols)
-            heard = heard + F.embedding(heard_tone, self.tone_symbols)
-            x = share * heard + (1 - share) * x
+            x = share * self._sound(*_mishear(phone, tone)) + (1 - share) * x
         places = self.whisper.encoder.positional_embedding @ self.place_symbols
-        x = x + F.embedding(offset[:, None] + numbers, places)
-        if noisy:
-            level = torch.rand(len(x), 1, 1) * NOISE
-            x = x + level * self.residual * torch.randn_like(x)
-        return x
+        return x + F.embedding(offset[:, None] + torch.arange(labels.shape[2]), places)
 
-    def symbolise_frames(self, labels: Tensor, places: Tensor) -> Tensor:
-        """Single frames (N, D) without noise, from labels (N, 2) and places in the 30 s (N,)."""
-        x = F.embedding(labels[:, 0], self.phone_symbols)
-        x = x + F.embedding(labels[:, 1], self.tone_symbols)
-        return x + self.whisper.encoder.positional_embedding[places] @ self.place_symbols
+    def _sound(self, phone: Tensor, tone: Tensor) -> Tensor:
+        return F.embedding(phone, self.phone_symbols) + F.embedding(tone, self.tone_symbols)
 
-    def _mishear(self, phone: Tensor, tone: Tensor) -> tuple[Tensor, Tensor]:
-        """Replace whole sounds as the encoder confuses them."""
-        phones = self.phone_confusion.cumsum(1)[phone]
-        tones = self.tone_confusion.cumsum(1)[tone]
-        heard_phone = (phones < _per_sound(phone, tone)[..., None]).sum(-1)
-        heard_tone = (tones < _per_sound(phone, tone)[..., None]).sum(-1)
-        return heard_phone.clamp_max(MOST_PHONES - 1), heard_tone.clamp_max(TONES - 1)
-
-    def decode(
-        self, tokens: Tensor, frames: Tensor, guide: Tensor | None, numbers: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def decode(self, tokens: Tensor, frames: Tensor, guide: Tensor | None) -> tuple[Tensor, Tensor]:
         """Run the decoder.
 
         Args:
             tokens: (B, L).
             frames: (B, T, D).
-            numbers: (T,) which frames of the window these are.
             guide: (B, L, 2), see `Batch.guide`; None leaves the guided loss out, which is faster.
 
         Returns:
@@ -137,19 +107,19 @@ class Student(nn.Module):
         x = F.embedding(self.row_of[tokens], self.rows)
         x = x + decoder.positional_embedding[: tokens.shape[-1]]
         losses = []
-        for number, block in enumerate(decoder.blocks):
+        for number, block in enumerate(cast(list[ResidualAttentionBlock], decoder.blocks)):
             x = x + block.attn(block.attn_ln(x), mask=self.mask)[0]
             heard, weights = self._attend(block.cross_attn, block.cross_attn_ln(x), frames, guide)
             if guide is not None and weights is not None:
                 shifted = F.pad(guide, (0, 0, 1, 0))[:, :-1] if number == 0 else guide
-                losses.append(_guided_loss(weights, shifted, numbers))
+                losses.append(_guided_loss(weights, shifted))
             x = x + heard
             x = x + block.mlp(block.mlp_ln(x))
         return decoder.ln(x), torch.stack(losses).mean() if losses else torch.zeros(())
 
     @staticmethod
     def _attend(
-        attention: nn.Module, x: Tensor, frames: Tensor, guide: Tensor | None
+        attention: MultiHeadAttention, x: Tensor, frames: Tensor, guide: Tensor | None
     ) -> tuple[Tensor, Tensor | None]:
         """Cross-attention; also the weights (B, heads, L, T) of the guided heads if asked for."""
         heads = DIMENSIONS.n_text_head
@@ -203,8 +173,18 @@ def _per_sound(phone: Tensor, tone: Tensor) -> Tensor:
     return torch.rand(phone.shape).gather(1, sound)
 
 
-def _guided_loss(weights: Tensor, guide: Tensor, numbers: Tensor) -> Tensor:
-    inside = (numbers >= guide[..., :1]) & (numbers < guide[..., 1:])
+def _mishear(phone: Tensor, tone: Tensor) -> tuple[Tensor, Tensor]:
+    """Replace some whole sounds by others; silence stays."""
+    wrong_phone = (_per_sound(phone, tone) < WRONG_PHONES) & (phone > 0)
+    wrong_tone = (_per_sound(phone, tone) < WRONG_TONES) & (tone > 0)
+    other_phone = (_per_sound(phone, tone) * MOST_PHONES).long()
+    other_tone = 1 + (_per_sound(phone, tone) * (TONES - 1)).long()
+    return torch.where(wrong_phone, other_phone, phone), torch.where(wrong_tone, other_tone, tone)
+
+
+def _guided_loss(weights: Tensor, guide: Tensor) -> Tensor:
+    frame = torch.arange(weights.shape[-1])
+    inside = (frame >= guide[..., :1]) & (frame < guide[..., 1:])
     mass = (weights * inside[:, None]).sum(-1)
     guided = (guide[..., 1] > 0)[:, None].expand_as(mass)
     return -(mass[guided] + MASS_FLOOR).log().mean()

@@ -8,8 +8,10 @@ more text, put together of what its encoder says about each syllable.
 import argparse
 import math
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -27,12 +29,13 @@ from models.demo_asr.stages import FROM_NOTHING, FURTHER, Stage
 from models.demo_asr.windows import FULL, Batch, make_batch
 
 LAYOUTS = {4: 64, 8: 32, 12: 20, FULL: 8}  # windows of so many seconds: so many in a batch
-GUIDE_EVERY = 4  # batches without sound; the guided loss is slow and soon learned
+GUIDE_EVERY = 4  # batches of symbols; the guided loss is slow and soon learned
+MOST_HEARD = 160  # encoded batches that are kept, 3 MB each
 WARM_UP = 200  # steps
 SAVE_EVERY = 150  # seconds
 REPORT_EVERY = 50  # steps
-PASSAGES = 400  # spoken passages besides those that cover the syllables
-FIT_BATCHES = 48  # of two minutes of sound, to fill the units from
+PASSAGES = 200  # spoken passages besides those that cover the syllables
+FIT_BATCHES = 36  # of two minutes of sound, to fill the units from
 
 Notes = dict[str, list[float]]  # losses since the last report
 
@@ -51,11 +54,14 @@ class Training:
             weight_decay=0.01,
         )
         self.step = 0
+        self.heard: deque[Batch] = deque(maxlen=MOST_HEARD)  # encoded once, learned from often
 
     def draw(self, stage: Stage, in_order: bool = False) -> Batch:
         """A batch of the stage's kinds."""
         seconds = self.random.choices(list(stage.windows), list(stage.windows.values()))[0]
         kind = self.random.choices(list(stage.kinds), list(stage.kinds.values()))[0]
+        if kind == "encoded":
+            return self.random.choice(self.heard)
         sound, units = kind == "sound", kind == "units"
         size = stage.sound_seconds // seconds if sound else LAYOUTS[seconds]
         source = self.material.of_units if units else self.material.spoken
@@ -63,12 +69,21 @@ class Training:
         silence = (lambda n: self.material.units.silence(n, self.random)) if units else None
         return make_batch(source, seconds, size, sound, self.random, self.noise, silence)
 
+    @torch.no_grad()
+    def encoded(self, batch: Batch) -> Batch:
+        """The same batch with what the encoder says in place of its sound."""
+        assert batch.mel is not None
+        with torch.autocast("cpu", torch.bfloat16):
+            frames = self.student.encode(batch.mel, batch.offset)
+        return replace(batch, mel=None, frames=frames.half())
+
     def fit(self) -> None:
         """Fit the symbols to the encoder, and fill the stock of units."""
         sample = Stage("fit", 0, (0, 0), {"sound": 1}, {8: 0.3, FULL: 0.7})
         batches = [self.draw(sample, in_order=True) for _ in range(FIT_BATCHES)]
-        fit_symbols(self.student, batches[: FIT_BATCHES // 4])
-        for batch in batches:
+        self.heard.extend(self.encoded(batch) for batch in batches)
+        fit_symbols(self.student, self.heard)
+        for batch in self.heard:
             self.material.units.listen(self.student, batch)
         heard = self.material.units.heard.values()
         print(f"{len(heard)} syllables, {sum(map(len, heard))} units", flush=True)
@@ -109,7 +124,13 @@ class Training:
     def _learn(self, batch: Batch, stage: Stage, rate: float, notes: Notes) -> None:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        guided = batch.mel is not None or self.step % GUIDE_EVERY == 0
+        kind = batch.kind
+        if kind == "sound" and not stage.encoder:
+            batch = self.encoded(batch)
+            self.heard.append(batch)
+        guided = kind in ("sound", "encoded") or (
+            kind == "symbols" and self.step % GUIDE_EVERY == 0
+        )
         with torch.autocast("cpu", torch.bfloat16):
             noted = losses(self.student, batch, stage, guided)
         weighted = [
@@ -121,7 +142,7 @@ class Training:
         self.optimiser.step()
         self.step += 1
         for name, loss in noted.items():
-            notes.setdefault(f"{batch.kind} {name}", []).append(loss.item())
+            notes.setdefault(f"{kind} {name}", []).append(loss.item())
 
     def _report(self, stage: Stage, seconds: float, rate: float, notes: Notes) -> None:
         means = ", ".join(f"{name} {np.mean(values):.3f}" for name, values in sorted(notes.items()))

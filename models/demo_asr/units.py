@@ -34,12 +34,10 @@ class Units:
 
     @torch.no_grad()
     def listen(self, student: Student, batch: Batch) -> None:
-        """Encode a batch of sound and keep its syllables and silences."""
-        assert batch.mel is not None
-        every = torch.arange(batch.labels.shape[2])
-        with torch.autocast("cpu", torch.bfloat16):
-            frames = student.encode(batch.mel, batch.offset).float()
-        known = student.symbolise(batch.labels, batch.offset, every, noisy=False)
+        """Keep the syllables and silences of an encoded batch."""
+        assert batch.frames is not None
+        frames = batch.frames.float()
+        known = student.symbolise(batch.labels, batch.offset, noisy=False)
         residuals = (frames - known).half().numpy()
         labels = batch.labels.numpy().astype(np.uint8)
         for residual, label, syllables in zip(residuals, labels, batch.syllables, strict=True):

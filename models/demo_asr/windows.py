@@ -53,12 +53,15 @@ class Batch:
     offset: torch.Tensor  # (B,)
     syllables: list[list[tuple[str, float, float]]]  # numbered pinyin and its seconds
     residual: torch.Tensor | None = None  # (B, T, D), see `units`
+    frames: torch.Tensor | None = None  # (B, T, D), encoded before
 
     @property
     def kind(self) -> str:
-        """What its frames are made of: sound, units or symbols."""
+        """What its frames are made of: sound, units, symbols, or as encoded before."""
         if self.mel is not None:
             return "sound"
+        if self.frames is not None:
+            return "encoded"
         return "symbols" if self.residual is None else "units"
 
 

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import jiwer
 import numpy as np
 import pytest
 import torch
@@ -40,12 +39,13 @@ def model():
     ],
 )
 def test_numbers_and_signs_are_written_as_they_are_said(written, said):
-    assert spoken(written) == said.replace("！", spoken("！") or "。")
+    assert spoken(written) == said
 
 
 def test_only_characters_and_four_signs_remain():
     text = spoken("A座—“测试”(3) ok… 50%！")
-    assert set(han_only(text)) | set(text) <= set(han_only(text)) | set(PAUSES)
+    assert set(text) <= set(han_only(text)) | set(PAUSES)
+    assert text == "诶座，测试，三，欧开。百分之五十！"
 
 
 def test_long_sentences_are_cut_at_commas():
@@ -179,14 +179,18 @@ def test_unseen_telephone_calls_are_recognised(model):
     assert errors.syllables < 0.2
 
 
-def test_word_times_are_right_within_a_quarter_of_a_second():
-    fresh = set_alignment_heads(whisper.load_model(str(WEIGHTS)))
+def test_word_times_are_right(model):
     said = speak("您好，请问您是王先生吗？我们会尽快到现场核实处理。")
     heard = send(np.pad(said.samples, (8000, 8000)), TELEPHONE)
-    result = fresh.transcribe(
+    result = set_alignment_heads(model).transcribe(
         heard, language="zh", temperature=0.0, word_timestamps=True, fp16=False
     )
     words = [word for segment in result["segments"] for word in segment["words"]]
-    assert jiwer.cer(han_only(said.text), han_only(result["text"])) < CER_BOUND
-    assert words[0]["start"] == pytest.approx(0.5, abs=0.3)
-    assert words[-1]["end"] == pytest.approx(0.5 + said.characters[-1][1], abs=0.3)
+    found = {character: word["start"] for word in words for character in word["word"]}
+    offsets = [
+        abs(found[character] - 0.5 - start)
+        for character, (start, _) in zip(han_only(said.text), said.characters, strict=True)
+        if character in found and han_only(said.text).count(character) == 1
+    ]
+    assert len(offsets) >= 8
+    assert np.median(offsets) < 0.15  # seconds

@@ -18,8 +18,10 @@ from models.voice_activity import SAMPLE_RATE, find_speech
 from qc.audio import read_recording
 from qc.errors import RecogniserError
 
+torch.set_num_threads(1)  # these networks are too small to share out
 FILES = Path(__file__).parent.parent / "files"
 SPOKEN = "您好请问您是王先生吗我是城管执法队的工作人员"  # in speech.amr, by espeak-ng
+SECOND_SENTENCE = 4.39  # seconds, where 我是 begins
 TINY = ModelDimensions(
     n_mels=80,
     n_audio_ctx=1500,
@@ -27,7 +29,7 @@ TINY = ModelDimensions(
     n_audio_head=2,
     n_audio_layer=1,
     n_vocab=51865,
-    n_text_ctx=64,
+    n_text_ctx=32,
     n_text_state=32,
     n_text_head=2,
     n_text_layer=2,
@@ -44,8 +46,9 @@ def untrained(tmp_path_factory) -> Path:
     """A checkpoint that babbles: what it says is of no interest, that it says it is."""
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("weights") / "untrained.pt"
-    weights = Whisper(TINY).state_dict()
-    torch.save({"dims": asdict(TINY), "model_state_dict": weights}, path)
+    model = Whisper(TINY)
+    torch.nn.init.normal_(model.decoder.positional_embedding)  # whisper leaves it to chance
+    torch.save({"dims": asdict(TINY), "model_state_dict": model.state_dict()}, path)
     return path
 
 
@@ -89,7 +92,7 @@ def test_a_long_prompt_is_no_trouble(untrained, speech):
 
 def test_batches_and_short_windows(untrained, speech):
     recogniser = load_recogniser(str(untrained), batch=2, window_seconds=5.0)
-    samples = np.tile(speech, 3)
+    samples = np.tile(speech, 2)
     check_times(recogniser.transcribe(samples), samples)
 
 
@@ -122,8 +125,8 @@ def test_the_demo_recogniser_understands_its_voice(demo, speech):
     check_times(segments, speech)
     heard = "".join(c for s in segments for c in s.text if c not in "，。？！")
     assert errors(heard, SPOKEN) < 0.3
-    assert len(segments) == 2
-    assert segments[1].start == pytest.approx(4.39, abs=0.25)
+    second = next(segment for segment in segments if segment.start > SECOND_SENTENCE - 0.5)
+    assert second.start == pytest.approx(SECOND_SENTENCE, abs=0.25)
     assert all(len(word.text.strip("，。？！")) == 1 for s in segments for word in s.words)
 
 
@@ -133,7 +136,9 @@ def test_times_hold_after_a_long_pause(demo, speech):
     samples = np.concatenate([speech, pause, speech])
     segments = demo.transcribe(samples)
     check_times(segments, samples)
-    assert segments[-1].start == pytest.approx(4.39 + 40 + len(speech) / SAMPLE_RATE, abs=0.25)
+    assert segments[-1].start == pytest.approx(
+        len(speech) / SAMPLE_RATE + 40 + SECOND_SENTENCE, abs=0.25
+    )
 
 
 # --- what cannot be loaded
@@ -159,6 +164,7 @@ class Intruder:
         return Path.touch, (self.trace,)
 
 
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 def test_a_pickle_does_not_run(tmp_path):
     path, trace = tmp_path / "model.pt", tmp_path / "trace"
     path.write_bytes(pickle.dumps(Intruder(trace)))
@@ -199,6 +205,7 @@ def make_wrong_dimensions(path: Path, untrained: Path) -> None:
     torch.save(checkpoint, path)
 
 
+@pytest.mark.filterwarnings("ignore:Using a non-tuple sequence")
 @pytest.mark.parametrize(
     "make",
     [

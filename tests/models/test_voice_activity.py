@@ -75,10 +75,12 @@ def test_no_speech_in(name):
 @pytest.mark.parametrize("gain", [1.0, 0.03])
 def test_speech_is_found_where_it_is(speech, gain):
     spans = find_speech(speech * np.float32(gain))
-    assert len(spans) == len(SPOKEN)
-    for span, (start, end) in zip(spans, SPOKEN, strict=True):
-        assert start - 0.25 < span.start <= start + 0.05
-        assert end - 0.05 <= span.end < end + 0.4
+    for start, end in SPOKEN:  # a pause at a comma may split a sentence
+        parts = [span for span in spans if span.end > start and span.start < end]
+        assert start - 0.25 < parts[0].start <= start + 0.05
+        assert end - 0.05 <= parts[-1].end < end + 0.4
+        assert sum(part.seconds for part in parts) > 0.9 * (end - start)
+    assert not any(SPOKEN[0][1] + 0.4 < span.start < SPOKEN[1][0] - 0.25 for span in spans)
 
 
 def test_speech_is_found_after_ringing(speech):
@@ -97,9 +99,10 @@ def test_blocks_leave_no_seam(speech):
     """Twelve copies are longer than the blocks that are read."""
     once = find_speech(speech)
     spans = find_speech(np.tile(speech, 12))
-    assert len(spans) == 12 * len(once)
-    last = spans[-1].start - 11 * len(speech) / SAMPLE_RATE
-    assert last == pytest.approx(once[-1].start, abs=0.1)
+    heard = sum(span.seconds for span in spans)
+    assert heard == pytest.approx(12 * sum(span.seconds for span in once), rel=0.05)
+    last = spans[-1].end - 11 * len(speech) / SAMPLE_RATE
+    assert last == pytest.approx(once[-1].end, abs=0.1)
 
 
 def test_spans_are_in_order_and_inside(speech):

@@ -152,7 +152,8 @@ def test_nothing_is_left_in_the_temporary_folder(tmp_path, monkeypatch):
 
 
 def test_a_full_disk_is_said_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: Path("/dev/full").open("w+b"))
+    full = Path("/dev/full").open("w+b")  # noqa: SIM115, closed by the reader
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: full)
     with pytest.raises(AudioError, match="空间不足"):
         read_recording(wav(tmp_path / "a.wav", tones(8_000, 1)))
 
