@@ -73,7 +73,8 @@ def load_recogniser(spec: str = "demo", **options: Any) -> Recogniser:
     if spec in OFFICIAL:
         return WhisperRecogniser.download(spec, **options)
     if spec == "demo":
-        return WhisperRecogniser.open(DEMO_WEIGHTS, **options)
+        # Prompts mislead these weights: 24.7 % of characters wrong without, 33.1 % with one.
+        return WhisperRecogniser.open(DEMO_WEIGHTS, **{"use_prompt": False, **options})
     path = Path(spec).expanduser()
     if not path.exists():
         raise RecogniserError(

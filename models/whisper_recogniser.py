@@ -56,7 +56,8 @@ class WhisperOptions:
     device: str | None = None
     batch: int = BATCH
     window_seconds: float = WINDOW_SECONDS
-    beam_size: int | None = None  # greedy when None; 5 is slower and a little better
+    beam_size: int | None = None  # greedy when None
+    use_prompt: bool = True  # False for weights that were not trained with prompts
 
 
 class WhisperRecogniser:
@@ -136,7 +137,8 @@ class WhisperRecogniser:
             whisper.log_mel_spectrogram(whisper.pad_or_trim(sound), self._model.dims.n_mels)
             for sound in sounds
         ]
-        options = replace(self._decoding, prompt=prompt or None)
+        used = prompt if self._options.use_prompt else ""
+        options = replace(self._decoding, prompt=used or None)
         mel = torch.stack(mels).to(self._model.device)
         results: list[DecodingResult] = whisper.decode(self._model, mel, options)
         for temperature in FALLBACK_TEMPERATURES:

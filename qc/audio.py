@@ -39,6 +39,10 @@ SHORT_BY = 1.0  # seconds a recording may be shorter than its header says before
 SHORT_SHARE = 0.02  # the same as a share of the stated length (encoder padding, rounding)
 BLOCK_SECONDS = 60  # seconds of samples looked at at a time
 
+# AMR: samples of a frame at SAMPLE_RATE; frame types from which on nothing is spoken; their size
+AMR_FRAME = SAMPLE_RATE // 50
+AMR_PAUSE_FROM = {"amrnb": 8, "amrwb": 9}
+AMR_PAUSE_BYTES = 7
 LEVEL_BLOCK = SAMPLE_RATE // 10  # samples, 0.1 s: shorter than a syllable, longer than a click
 SILENT_DBFS = -60.0  # a channel without any louder 0.1 s holds no speech (µ-law idles at -72)
 SAME_SIGNAL = 0.95  # |correlation| of two channels that carry one signal; crosstalk is below 0.6
@@ -233,6 +237,10 @@ class _Decoding:
         """Decode to the end, or to where the file breaks off."""
         try:
             for packet in self.container.demux(self.stream):
+                if self._is_pause(packet):
+                    self._flush()
+                    self._write_silence(AMR_FRAME)
+                    continue
                 try:
                     for frame in packet.decode():
                         self._take(frame)
@@ -241,6 +249,17 @@ class _Decoding:
         except av.FFmpegError:
             self._note_damage()
         self._flush()
+
+    def _is_pause(self, packet: av.Packet) -> bool:
+        """Whether an AMR frame only describes comfort noise or says that nothing was sent.
+
+        Phones save such frames in pauses (3GPP TS 26.101, table 1a: SID and NO_DATA); FFmpeg's
+        decoder refuses them.
+        """
+        first = AMR_PAUSE_FROM.get(self.stream.codec_context.name)
+        if first is None or not 0 < packet.size <= AMR_PAUSE_BYTES:
+            return False
+        return (bytes(packet)[0] >> 3) & 15 >= first
 
     def samples(self) -> NDArray[np.float32]:
         """The samples as a memory map of the store, (channels, n)."""
@@ -276,9 +295,11 @@ class _Decoding:
             return  # no gap, or an absurd time in a damaged file
         self._note_damage()
         while self.written < end:
-            count = min(end - self.written, LEVEL_BLOCK)
-            self.store.write(bytes(count * self.channels * np.float32().itemsize))
-            self.written += count
+            self._write_silence(min(end - self.written, LEVEL_BLOCK))
+
+    def _write_silence(self, count: int) -> None:
+        self.store.write(bytes(count * self.channels * np.float32().itemsize))
+        self.written += count
 
     def _note_damage(self) -> None:
         if not self.damage or self.written - self.damage[-1] > LEVEL_BLOCK:
@@ -287,7 +308,7 @@ class _Decoding:
     def _flush(self) -> None:
         if self._resampler is not None:
             self._write(self._resampler.resample(None))
-            self._resampler = None
+            self._resampler = self._setup = None
 
     def _write(self, frames: list[AudioFrame]) -> None:
         for frame in frames:

@@ -267,7 +267,10 @@ def _with_overrides(catalogue: Catalogue, street: Profile, folder: Path) -> Cata
 def _check_references(catalogue: Catalogue) -> None:
     rules = [rule for elements in catalogue.elements.values() for rule in elements]
     seen: set[str] = set()
-    for rule in (*rules, *catalogue.behaviours, *catalogue.signals, *catalogue.practices):
+    sourced: list[Element | Behaviour | Signal | Practice] = [
+        *rules, *catalogue.behaviours, *catalogue.signals, *catalogue.practices
+    ]  # fmt: skip
+    for rule in sourced:
         if rule.id in seen:
             raise CatalogueError(f"规则 {rule.id} 出现了两次", "请改用不同的 id")
         seen.add(rule.id)

@@ -5,7 +5,8 @@ The order platform knows some of this; where it does not, it is read off the wor
 
 import re
 
-from qc.order import AnsweredBy, CallKind, EndedBy
+from qc.conditions import is_unfinished
+from qc.order import AnsweredBy, EndedBy
 from qc.text import plain
 from qc.transcript import Role, Transcript
 
@@ -28,11 +29,13 @@ _WARNING = re.compile("文明用语|请.{0,4}文明|结束.{0,6}通话|注意.{0
 _GOODBYE = re.compile(
     "再见|再会|拜拜|拜$|^拜|回见|先挂|挂了|谢谢.{0,6}$|好的?好的?$|那先这样|再联系"
 )
-_CUT = re.compile("^(喂+)?(听得到吗|听得见吗|听得到伐|在吗|喂+|.{0,8}(断断续续|信号).{0,12})+$")
+_LINE_GONE = re.compile("喂.{0,14}喂|^喂+$|听得(到|见)|听不(到|见|清)|信号|断断续续|喂$")
 _RINGS_OFF = re.compile(
-    "挂了|挂电话|不说了|不跟你|不讲了|不谈了|懒得|没什么好(说|讲)|结束.{0,4}通话"
+    "挂了|挂电话|不说了|不跟你|不讲了|不谈了|懒得|没什么好[说讲]|(结束|到).{0,6}(通话|此结束|这里)|就这样|先这样"
 )
-_HOLDS_ON = re.compile("等一下|等等|别挂|不要挂|先不要|还没(说|讲)完|我话还没|听我说")
+_HOLDS_ON = re.compile(
+    "等一?等|等一下|别挂|不要挂|先不要|还没[说讲](完|光)|听我[说讲]|^喂|喂$|哎你"
+)
 
 
 def who_answered(transcript: Transcript) -> AnsweredBy:
@@ -54,17 +57,26 @@ def who_ended(transcript: Transcript) -> EndedBy:
     """
     if not transcript.agent_turns or not transcript.citizen_turns:
         return "cut"
-    agent = plain(transcript.agent_turns[-1].text)
-    citizen = plain(transcript.citizen_turns[-1].text)
-    last = transcript.turns[-1]
-    if _CUT.match(plain(last.text)):
+    agent, citizen = transcript.agent_turns[-1], transcript.citizen_turns[-1]
+    said, heard = plain(agent.text), plain(citizen.text)
+    closed = _GOODBYE.search(said) or _RINGS_OFF.search(said)
+    if citizen.index > agent.index:
+        if _GOODBYE.search(heard):
+            return "both"
+        if _HOLDS_ON.search(heard):
+            return "agent" if closed else "cut"
+        return "both" if closed else "citizen"
+    if _LINE_GONE.search(said):
         return "cut"
-    if last.role is Role.AGENT:
-        rings_off = _RINGS_OFF.search(agent) or (
-            _HOLDS_ON.search(citizen) and not _GOODBYE.search(citizen)
-        )
-        return "agent" if rings_off else "both"
-    return "both" if _GOODBYE.search(agent) or _GOODBYE.search(citizen) else "citizen"
+    wants_more = (
+        _HOLDS_ON.search(heard)
+        or is_unfinished(citizen.text)
+        or citizen.text.rstrip().endswith(("？", "?"))
+    )
+    rings_off = _RINGS_OFF.search(said)
+    if not _GOODBYE.search(heard) and rings_off:
+        return "agent"
+    return "agent" if wants_more and closed else "both"
 
 
 def was_warned(transcript: Transcript, abusive: frozenset[int]) -> bool:
@@ -74,18 +86,3 @@ def was_warned(transcript: Transcript, abusive: frozenset[int]) -> bool:
     """
     warnings = [t.index for t in transcript.agent_turns if _WARNING.search(plain(t.text))]
     return bool(warnings) and any(index > warnings[0] for index in abusive)
-
-
-_REPLY = re.compile(
-    "(处理|办理)(结果|情况)|给您.{0,4}(答复|回复一下)|跟您回复|已经(处理|解决|修|拆|清)|满意吗|处理好了"
-)
-_FIRST_CONTACT = re.compile(
-    "先行联系|跟您联系|会.{0,6}(到现场|安排)|(保持|手机|电话).{0,4}畅通|给您回电"
-)
-
-
-def guess_kind(transcript: Transcript) -> CallKind:
-    """First contact or reply, by what the handler says; in doubt a first contact."""
-    words = "".join(plain(turn.text) for turn in transcript.agent_turns)
-    reply = len(_REPLY.findall(words)) - len(_FIRST_CONTACT.findall(words))
-    return CallKind.REPLY if reply > 0 else CallKind.FIRST_CONTACT

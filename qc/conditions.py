@@ -215,7 +215,7 @@ def _sound_fits(condition: Condition, scene: Scene, turn: Turn) -> bool:
 
 
 def is_unfinished(text: str) -> bool:
-    """A sentence that breaks off: no closing mark although the text has marks, or a trailing one."""
+    """Whether a sentence breaks off: a trailing comma, or no closing mark in a text with marks."""
     stripped = text.rstrip()
     if stripped.endswith(("，", ",", "—", "、", "-")):
         return True

@@ -1,4 +1,4 @@
-"""Prohibited behaviours of the handler and signals of the citizen, with the words that show them."""
+"""Prohibited behaviours of the handler, signals of the citizen, and the words that show them."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What was heard in which turn: cues, slots and the learned layer, brought together in one place."""
+"""What was heard in which turn: the one place where cues, slots and the learned layer meet."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,8 +24,11 @@ Heard = Mapping[tuple[str, int], tuple[str, ...]]  # (label, turn) -> cue words
 class Classifier(Protocol):
     """The learned layer: a probability for every label of every utterance."""
 
-    labels: Sequence[str]
-    thresholds: Mapping[str, float]
+    @property
+    def labels(self) -> Sequence[str]: ...
+
+    @property
+    def thresholds(self) -> Mapping[str, float]: ...
 
     def judge(self, batch: Sequence[Utterance]) -> NDArray[np.float32]: ...
 

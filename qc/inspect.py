@@ -13,6 +13,18 @@ from qc.inspection import ElementFinding, Inspection, Praise
 from qc.order import AnsweredBy, Call, CallKind, EndedBy, Order
 from qc.transcript import Role, Transcript
 
+# Elements that either kind of call has much alike.
+SHARED_ELEMENTS = frozenset(
+    {
+        "fc.greeting",
+        "fc.self_intro",
+        "fc.verify_demand",
+        "fc.closing",
+        "fc.soothe",
+        "fc.third_party",
+    }
+    | {"rp.self_intro", "rp.verify_demand", "rp.closing", "rp.explain_next"}
+)
 UNSURE_ROLES = 0.15  # margin below which the roles are reported as uncertain
 
 
@@ -28,6 +40,19 @@ def inspect_call(call: Call, catalogue: Catalogue, classifier: Classifier | None
         answered_by=call.answered_by,
         ended_by=call.ended_by,
     )
+
+
+def guess_kind(
+    transcript: Transcript, order: Order, catalogue: Catalogue, classifier: Classifier | None
+) -> CallKind:
+    """Which of the two scripts the handler follows: the one of which more was said."""
+
+    def share(kind: CallKind) -> float:
+        found = inspect_transcript(transcript, kind, order, catalogue, classifier)
+        own = [e for e in found.elements if e.id not in SHARED_ELEMENTS]
+        return sum(e.weight for e in own if e.status == "met") / sum(e.weight for e in own)
+
+    return max(CallKind, key=share)
 
 
 def inspect_transcript(

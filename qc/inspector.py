@@ -8,8 +8,7 @@ from models.recogniser import Recogniser, load_recogniser
 from qc.audio import Recording, read_recording
 from qc.batch import BatchItem
 from qc.catalogue import DEFAULT_PROFILE, Catalogue, load_catalogue
-from qc.circumstances import guess_kind
-from qc.inspect import inspect_transcript
+from qc.inspect import guess_kind, inspect_transcript
 from qc.inspection import Inspection
 from qc.listen import listen, prompt_for
 from qc.order import CallKind, Order
@@ -69,7 +68,7 @@ class Inspector:
         assumed = kind or (CallKind.FIRST_CONTACT if order.resolved is None else CallKind.REPLY)
         heard = listen(recording, assumed, self.recogniser, prompt_for(order))
         if kind is None and order.resolved is None:
-            assumed = guess_kind(heard.transcript)
+            assumed = guess_kind(heard.transcript, order, self.catalogue, self.classifier)
         return inspect_transcript(
             heard.transcript,
             assumed,

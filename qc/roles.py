@@ -165,7 +165,7 @@ def _split_at_interjections(utterances: Sequence[Utterance]) -> list[Utterance]:
 
 
 def _cut(words: Sequence[Word], at: float) -> int:
-    """Number of words before the cut: at the end of a clause or a pause soon after `at`, or at once.
+    """Number of words before the cut: after the clause or the pause that is soon, else at once.
 
     Returns 0 where there is no word after `at`.
     """

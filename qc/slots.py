@@ -1,10 +1,11 @@
-"""Slots against the order: the date, address, issue and names that a turn says, compared with what is filed."""
+"""Slots: the date, address, issue and names that a turn says, compared with the order."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from itertools import pairwise
 from typing import Literal
 
 import cn2an
@@ -35,7 +36,7 @@ _DIGITS_IN_ADDRESS = re.compile(rf"(\d+)([{ADDRESS_UNITS}]?)")
 
 @dataclass(frozen=True)
 class Slot:
-    """What was said for one field of the order; `agrees` is None where there is nothing to compare."""
+    """What was said for one field of the order; `agrees` is None where nothing can be compared."""
 
     name: SlotName
     said: str
@@ -109,7 +110,7 @@ def find_address(text: str, address: str | None) -> Slot | None:
 
 
 def _place_name(filed: str) -> str:
-    """The part of an address that names the place: the run of characters before its first number."""
+    """The part of an address that names the place: what stands before its first number."""
     words = [part for part in re.split(rf"\d+[{ADDRESS_UNITS}]?", filed) if len(part) >= 2]
     name = words[0] if words else ""
     return re.sub("^.*?(?:街道|镇|区|市)", "", name) or name
@@ -129,8 +130,8 @@ def issue_similarity(text: str, issue: str | None) -> float:
     if len(filed) < 2:
         return 0.0
     said = syllables(with_digits(text))
-    said_pairs = set(zip(said, said[1:], strict=False))
-    pairs = list(zip(filed, filed[1:], strict=False))
+    said_pairs = set(pairwise(said))
+    pairs = list(pairwise(filed))
     return sum(pair in said_pairs for pair in pairs) / len(pairs)
 
 

@@ -32,7 +32,8 @@ SHORT_PAUSE = 0.25  # seconds
 # Echo: the other party heard faintly in one's own channel, some 20 dB softer and a little later.
 ECHO_DB = 8.0  # softer than this below the other channel; leaves room for unequal levels
 ECHO_DELAY = 0.3  # seconds an echo is late at most
-ECHO_CORRELATION = 0.25  # two people who talk at once stay below 0.1
+ECHO_CORRELATION = 0.4  # measured over ECHO_WINDOW: echoes above 0.9, other speech below 0.25
+ECHO_WINDOW = 1.5  # seconds compared at least; single syllables of one voice look alike
 ECHO_TEXT = 70.0  # of 100, likeness of the two texts by sound
 MIN_ECHO_TEXT = 4  # characters from which the texts can tell
 
@@ -181,7 +182,9 @@ def _is_echo(words: Sequence[Word], others: Sequence[Word], own: NDArray, other:
 
 def _same_wave(own: NDArray, other: NDArray, start: float, end: float) -> float:
     """Highest correlation of a stretch with the other channel up to `ECHO_DELAY` earlier, 0..1."""
-    first, last = int(start * SAMPLE_RATE), min(len(own), int(end * SAMPLE_RATE))
+    margin = max(0.0, ECHO_WINDOW - (end - start)) / 2
+    first = max(0, int((start - margin) * SAMPLE_RATE))
+    last = min(len(own), int((end + margin) * SAMPLE_RATE))
     early = max(0, first - int(ECHO_DELAY * SAMPLE_RATE))
     here = np.asarray(own[first:last], np.float64)
     there = np.asarray(other[early:last], np.float64)

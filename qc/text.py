@@ -1,4 +1,4 @@
-"""Text as the checks see it: Simplified, half width, without punctuation, numerals folded, and its pinyin."""
+"""Text as the checks see it: Simplified, half width, without marks, numerals folded; and pinyin."""
 
 import re
 import unicodedata

@@ -1,4 +1,4 @@
-"""Speak the sample calls: `python -m samples.make` (needs espeak-ng; AMR needs sox with its formats).
+"""Speak the sample calls: `python -m samples.make` (needs espeak-ng, and sox for AMR).
 
 Writes `recordings/`, `orders/` and `manifest.csv` from `dialogues.yaml`. The voices are synthetic
 and all names, phones and addresses invented.
@@ -11,7 +11,7 @@ import wave
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 import av
 import numpy as np
@@ -22,6 +22,7 @@ from models.demo_asr.channel import TELEPHONE, send
 from models.demo_asr.dialogue import SpokenCall, Turn, Voice, render
 from models.demo_asr.speech import SAMPLE_RATE
 
+Speaker = Literal["agent", "citizen"]
 HERE = Path(__file__).resolve().parent
 BITS_A_SECOND = 32_000  # a channel, where the codec compresses
 COLUMNS = ("recording", "kind", "order")
@@ -39,16 +40,17 @@ def turns_of(dialogue: dict[str, Any]) -> list[Turn]:
     turns = []
     for line in dialogue["lines"]:
         mark, text = line.split(": ", 1)
-        role = "agent" if mark.startswith("A") else "citizen"
+        role: Speaker = "agent" if mark.startswith("A") else "citizen"
         turns.append(Turn(role, text, overlap="!" in mark, fast=">" in mark))
     return turns
 
 
 def speak_dialogue(dialogue: dict[str, Any], seed: int) -> SpokenCall:
     """Two voices through the telephone channel."""
-    voices = tuple(
+    agent, citizen = (
         Voice(dialogue["voices"][role], rate=RATES[role]) for role in ("agent", "citizen")
     )
+    voices = (agent, citizen)
     return render(turns_of(dialogue), voices, seed=seed, stereo=dialogue["file"]["channels"] == 2)
 
 
@@ -57,6 +59,7 @@ def encode(samples: NDArray[np.float32], path: Path, codec: str, rate: int) -> N
     layout = "stereo" if len(samples) == 2 else "mono"
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=rate, layout=layout)
+        assert isinstance(stream, av.AudioStream)
         stream.bit_rate = BITS_A_SECOND * len(samples)
         frame = av.AudioFrame.from_ndarray(
             np.ascontiguousarray(samples), format="fltp", layout=layout

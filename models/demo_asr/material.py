@@ -45,11 +45,11 @@ class Material:
                 seen.update(syllables)
                 yield line
 
-    def speak_stock(self, count: int) -> None:
-        """Speak lines that hold every syllable, and `count` passages."""
+    def speak_stock(self, lines: Iterable[str], count: int) -> None:
+        """Speak lines, each a passage, and `count` drawn passages."""
         began = time.time()
         passages: Iterator[Sequence[str]] = itertools.chain(
-            ((line,) for line in self.covering()),
+            ((line,) for line in lines),
             (draw_passage(self.texts, self.random) for _ in range(count)),
         )
         for passage in passages:

@@ -9,7 +9,7 @@ import argparse
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +24,7 @@ from models.demo_asr.clips import Phones
 from models.demo_asr.losses import LOSS_WEIGHTS, fit_symbols, losses
 from models.demo_asr.material import Material
 from models.demo_asr.network import Student, usual_tokens
-from models.demo_asr.sentences import CORPUS, read_texts
+from models.demo_asr.sentences import CORPUS
 from models.demo_asr.stages import FROM_NOTHING, FURTHER, Stage
 from models.demo_asr.windows import FULL, Batch, make_batch
 
@@ -53,7 +53,7 @@ class Training:
             betas=(0.9, 0.98),
             weight_decay=0.01,
         )
-        self.step = 0
+        self.step = self.first = 0  # first: of this run, from which the rate warms up
         self.heard: deque[Batch] = deque(maxlen=MOST_HEARD)  # encoded once, learned from often
 
     def draw(self, stage: Stage, in_order: bool = False) -> Batch:
@@ -88,24 +88,32 @@ class Training:
         heard = self.material.units.heard.values()
         print(f"{len(heard)} syllables, {sum(map(len, heard))} units", flush=True)
 
+    def follow(self, stages: Sequence[Stage], minutes: float, save: Callable[[], None]) -> None:
+        """Train for all stages, by their shares of the minutes."""
+        shares = math.fsum(stage.share for stage in stages)
+        self.first = self.step
+        for stage in stages:
+            if "units" in stage.kinds and not self.material.units.heard:
+                self.fit()
+            self.run(stage, minutes * stage.share / shares, save)
+
     def run(self, stage: Stage, minutes: float, save: Callable[[], None]) -> None:
         """Train for a stage."""
         began = saved = time.time()
         self._choose_learners(stage)
         notes: Notes = {}
-        first = self.step
         with ThreadPoolExecutor(1) as drawer:
             coming = drawer.submit(self.draw, stage)
             while (done := (time.time() - began) / 60 / minutes) < 1:
                 batch = coming.result()
                 coming = drawer.submit(self.draw, stage)
                 rate = stage.rate[0] * (stage.rate[1] / stage.rate[0]) ** done
-                self._learn(batch, stage, rate * min(1, (self.step - first + 1) / WARM_UP), notes)
+                rate *= min(1, (self.step - self.first + 1) / WARM_UP)
+                self._learn(batch, stage, rate, notes)
                 if self.step % REPORT_EVERY == 0:
                     self._report(stage, time.time() - began, rate, notes)
                 if time.time() - saved > SAVE_EVERY:
                     save()
-                    self.material.texts = read_texts(self.material.corpora)  # it may have grown
                     saved = time.time()
         save()
 
@@ -178,6 +186,25 @@ def write(training: Training, out: Path) -> None:
     plain.replace(out.with_suffix(".state"))
 
 
+def prepare(options: argparse.Namespace) -> Training:
+    """Read the texts, speak the stock, and make or load the student."""
+    state = torch.load(options.resume) if options.resume else None
+    phones = Phones(state["phones"]) if state else Phones()
+    material = Material([CORPUS, *(options.corpus or ())], phones, options.seed)
+    vocabulary = state["vocabulary"].tolist() if state else usual_tokens(material.all_lines())
+    material.known = set(vocabulary)
+    material.speak_stock(material.covering(), PASSAGES)
+    student = Student(vocabulary)
+    if options.start:
+        student.take_over(options.start)
+    training = Training(material, student)
+    if state:
+        student.load_state_dict(state["student"])
+        training.optimiser.load_state_dict(state["optimiser"])
+        training.step = state["step"]
+    return training
+
+
 def main() -> None:
     """Read the command line and train."""
     arguments = argparse.ArgumentParser(description=__doc__)
@@ -195,27 +222,9 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
 
-    state = torch.load(options.resume) if options.resume else None
-    phones = Phones(state["phones"]) if state else Phones()
-    material = Material([CORPUS, *(options.corpus or ())], phones, options.seed)
-    vocabulary = state["vocabulary"].tolist() if state else usual_tokens(material.all_lines())
-    material.known = set(vocabulary)
-    material.speak_stock(PASSAGES)
-    student = Student(vocabulary)
-    if options.start:
-        student.take_over(options.start)
-    training = Training(material, student)
-    if state:
-        student.load_state_dict(state["student"])
-        training.optimiser.load_state_dict(state["optimiser"])
-        training.step = state["step"]
-    stages = (FURTHER if options.start or state else FROM_NOTHING)[options.skip :]
-    shares = math.fsum(stage.share for stage in stages)
-    for stage in stages:
-        if "units" in stage.kinds and not material.units.heard:
-            training.fit()
-        minutes = options.minutes * stage.share / shares
-        training.run(stage, minutes, lambda: write(training, options.out))
+    training = prepare(options)
+    stages = FURTHER if options.start or options.resume else (*FROM_NOTHING, *FURTHER)
+    training.follow(stages[options.skip :], options.minutes, lambda: write(training, options.out))
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""The learned layer: which facets, behaviours and signals an utterance carries, given its context."""
+"""The learned layer: what an utterance carries (facets, behaviours, signals), given its context."""

@@ -1,5 +1,7 @@
 """The demo recogniser: its synthetic voices, its telephone, and the bundled checkpoint."""
 
+import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,13 +9,18 @@ import pytest
 import torch
 import whisper
 
+from models.demo_asr import train
 from models.demo_asr.alignment import ALIGNMENT_HEADS, set_alignment_heads
 from models.demo_asr.channel import CLEAN, TELEPHONE, Channel, send
+from models.demo_asr.clips import Phones
 from models.demo_asr.dialogue import Turn, Voice, render
+from models.demo_asr.material import Material
 from models.demo_asr.measure import WEIGHTS, held_out_dialogues, measure
-from models.demo_asr.sentences import HELD_OUT, PATTERNS, read_texts
+from models.demo_asr.network import Student, usual_tokens
+from models.demo_asr.sentences import CORPUS, HELD_OUT, PATTERNS, read_texts
 from models.demo_asr.speech import SAMPLE_RATE, VOICES, speak
 from models.demo_asr.spoken import PAUSES, han_only, spoken, utterances
+from models.demo_asr.stages import FROM_NOTHING, FURTHER
 from qc.errors import QcError
 
 MOST_MEGABYTES = 20
@@ -159,6 +166,25 @@ def test_patterns_use_only_known_slots():
     assert PATTERNS.exists()
     for pattern in _patterns()["patterns"]:
         assert spoken(fill(pattern, Random(0)))
+
+
+def test_every_stage_of_the_training_takes_a_step(monkeypatch, tmp_path):
+    monkeypatch.setattr(train, "LAYOUTS", {4: 2, 8: 1, 12: 1, 30: 1})
+    monkeypatch.setattr(train, "FIT_BATCHES", 2)
+    material = Material([CORPUS], Phones(), seed=1)
+    material.known = usual_tokens(material.all_lines(drawn=0))
+    material.speak_stock(itertools.islice(material.covering(), 40), 2)
+    training = train.Training(material, Student(material.known))
+    stages = [
+        replace(stage, kinds={kind: 1.0}, windows={min(stage.windows): 1.0}, sound_seconds=30)
+        for stage in (FROM_NOTHING[0], *FROM_NOTHING[2:4], *FURTHER)
+        for kind in stage.kinds
+    ]
+    out = tmp_path / "out.pt"
+    training.follow(stages, 1e-3, lambda: train.write(training, out))
+    assert training.step >= len(stages)
+    assert whisper.load_model(str(out)).dims.n_text_layer == 3
+    assert set(torch.load(tmp_path / "out.state")) >= {"student", "optimiser", "vocabulary"}
 
 
 def test_the_bundled_checkpoint_is_small_and_plain_whisper(model):

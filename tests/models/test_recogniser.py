@@ -90,6 +90,15 @@ def test_a_long_prompt_is_no_trouble(untrained, speech):
     check_times(load_recogniser(str(untrained)).transcribe(speech, prompt="王先生" * 500), speech)
 
 
+def test_a_prompt_changes_what_is_heard_unless_switched_off(untrained, speech):
+    def heard(prompt: str, **options: bool) -> list[Segment]:
+        return load_recogniser(str(untrained), **options).transcribe(speech, prompt=prompt)
+
+    plain = heard("")
+    assert heard("王先生，城管执法队") != plain
+    assert heard("王先生，城管执法队", use_prompt=False) == plain
+
+
 def test_batches_and_short_windows(untrained, speech):
     recogniser = load_recogniser(str(untrained), batch=2, window_seconds=5.0)
     samples = np.tile(speech, 2)

@@ -220,3 +220,16 @@ def test_clipping_is_noted(tmp_path):
     sound = sound_of(tmp_path, np.clip(tones(channels=1) * 10, -1, 1))
     assert sound.channels[0].clipped > 0.2
     assert any("削波" in note for note in sound.notes)
+
+
+def test_pauses_that_a_phone_did_not_send_are_silence_not_damage(tmp_path: Path) -> None:
+    """AMR's SID and NO_DATA frames, as handsets save them (3GPP TS 26.101)."""
+    data = (FILES / "speech.amr").read_bytes()
+    frame = 1 + {0: 12, 1: 13, 2: 15, 3: 17, 4: 19, 5: 20, 6: 26, 7: 31}[(data[6] >> 3) & 15]
+    sid, nothing = bytes([8 << 3 | 4, 0, 0, 0, 0, 0]), bytes([15 << 3 | 4])
+    at = 6 + 10 * frame
+    path = tmp_path / "pause.amr"
+    path.write_bytes(data[:at] + sid + nothing * 49 + data[at:])
+    whole, paused = read_recording(FILES / "speech.amr"), read_recording(path)
+    assert paused.warnings == ()
+    assert abs(paused.seconds - whole.seconds - 1.0) < 0.05

@@ -50,7 +50,7 @@ def behaviours(inspection: Inspection) -> set[str]:
 
 def test_a_call_by_the_book_has_no_defect() -> None:
     inspection = judge(*GOOD)
-    assert {s for s in statuses(inspection).values()} == {"met", "not_applicable"}
+    assert set(statuses(inspection).values()) == {"met", "not_applicable"}
     assert not inspection.behaviours
     assert inspection.score == 100
     assert inspection.attitude.level == "good"
