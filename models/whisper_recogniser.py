@@ -1,7 +1,7 @@
 """Whisper as an engine: only what voice activity lets through, packed and decoded in batches.
 
-Several times as fast as `whisper.transcribe`, which goes through the silence too and decodes one
-window after the other. Works with every checkpoint in openai-whisper's format.
+`whisper.transcribe` goes through the silence too and decodes one window after the other. Works
+with every checkpoint in openai-whisper's format.
 """
 
 import pickle
@@ -32,6 +32,7 @@ BATCH = 8  # windows decoded together
 MAX_COMPRESSION = 2.4  # whisper's own limits: above, the text loops;
 MIN_LOGPROB = -1.0  # below, the window is decoded again
 FALLBACK_TEMPERATURES = (0.4, 0.8)
+ONE_THREAD_BELOW = 512  # width of a model so small that threads only wait for one another
 SEED = 12345  # of the sampling at those: an inspection must be reproducible
 DOWNLOAD_TIMEOUT = 30.0  # seconds without a byte
 
@@ -117,7 +118,10 @@ class WhisperRecogniser:
 
     @classmethod
     def _load(cls, source: str, name: str, options: WhisperOptions) -> "WhisperRecogniser":
-        return cls(whisper.load_model(source, device=options.device), name, options)
+        model = whisper.load_model(source, device=options.device)
+        if model.dims.n_audio_state < ONE_THREAD_BELOW:
+            torch.set_num_threads(1)
+        return cls(model, name, options)
 
     def transcribe(self, samples: NDArray, *, prompt: str = "") -> list[Segment]:
         """Recognise one channel, see `Recogniser.transcribe`."""

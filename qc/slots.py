@@ -31,7 +31,11 @@ _MONTH_DAY = re.compile(
 )
 _MARKS = re.compile(r"[\W_]+")
 _NUMERAL_RUN = re.compile(rf"[{NUMERAL}]+")
-_DIGITS_IN_ADDRESS = re.compile(rf"(\d+)([{ADDRESS_UNITS}]?)")
+# A date that is no house number: with its month, or with what was done that day.
+_SURE_DATE = re.compile(
+    r"\d{1,2}月份? ?\d{1,2}[号日]|\d{1,2}[号日](?=反映|反应|打|说|讲|报|投诉|来电|那天|上午|下午|早|晚)"
+)
+_HOUSE_NUMBER = re.compile(r"(\d+)([号弄栋幢室])")
 
 
 @dataclass(frozen=True)
@@ -95,18 +99,29 @@ def find_address(text: str, address: str | None) -> Slot | None:
     """The filed address in a turn: its place name by sound, its numbers by value."""
     if not address:
         return None
-    said, filed = _MONTH_DAY.sub(" ", with_digits(text)), with_digits(address)
-    filed_numbers = {number for number, _ in _DIGITS_IN_ADDRESS.findall(filed)}
-    said_numbers = {number for number, unit in _DIGITS_IN_ADDRESS.findall(said) if unit}
+    said, filed = _SURE_DATE.sub(" ", with_digits(text)), with_digits(address)
     place = _place_name(filed)
     heard_place = bool(place) and _sounds_in(place, said) >= MIN_ADDRESS_SIMILARITY
-    common = filed_numbers & {number for number, _ in _DIGITS_IN_ADDRESS.findall(said)}
-    long_common = {number for number in common if len(number) >= 2}
-    if not heard_place and not long_common:
+    said_numbers, filed_numbers = _house_numbers(said), _house_numbers(filed)
+    common = set(re.findall(r"\d+", filed)) & set(re.findall(r"\d+", said))
+    if not heard_place and not any(len(number) >= 2 for number in common):
         return None
-    differs = bool(filed_numbers and said_numbers and not (filed_numbers & said_numbers))
+    differs = heard_place and any(
+        said_numbers[unit].isdisjoint(numbers)
+        for unit, numbers in filed_numbers.items()
+        if unit in said_numbers
+    )
     quote = place if heard_place else ""
-    return Slot("address", quote + "、".join(sorted(common)), address, not differs)
+    told = differs and "".join(f"{min(n)}{unit}" for unit, n in said_numbers.items())
+    return Slot("address", quote + (told or "、".join(sorted(common))), address, not differs)
+
+
+def _house_numbers(text: str) -> dict[str, set[str]]:
+    """Numbers by their unit: {"号": {"105"}, "室": {"602"}}."""
+    numbers: dict[str, set[str]] = {}
+    for number, unit in _HOUSE_NUMBER.findall(text):
+        numbers.setdefault(unit, set()).add(number)
+    return numbers
 
 
 def _place_name(filed: str) -> str:

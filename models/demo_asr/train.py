@@ -170,7 +170,7 @@ class Training:
 
 def pack(source: Path, target: Path) -> None:
     """Deflate a checkpoint: the equal rows of unused tokens then cost nothing."""
-    with ZipFile(source) as plain, ZipFile(target, "w", ZIP_DEFLATED, compresslevel=9) as packed:
+    with ZipFile(source) as plain, ZipFile(target, "w", ZIP_DEFLATED, compresslevel=6) as packed:
         for item in plain.infolist():
             packed.writestr(item.filename, plain.read(item.filename))
 

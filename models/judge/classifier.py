@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,7 +90,7 @@ class UtteranceClassifier:
                     labels=labels,
                     thresholds=dict(zip(labels, stored["thresholds"].tolist(), strict=True)),
                 )
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
             raise QcError(
                 f"判定模型 {path.name} 缺失或损坏", "请运行 python -m models.judge.train 重新训练"
             ) from error

@@ -10,14 +10,13 @@ import torch
 import whisper
 
 from models.demo_asr import train
-from models.demo_asr.alignment import ALIGNMENT_HEADS, set_alignment_heads
 from models.demo_asr.channel import CLEAN, TELEPHONE, Channel, send
 from models.demo_asr.clips import Phones
 from models.demo_asr.dialogue import Turn, Voice, render
 from models.demo_asr.material import Material
 from models.demo_asr.measure import WEIGHTS, held_out_dialogues, measure
 from models.demo_asr.network import Student, usual_tokens
-from models.demo_asr.sentences import CORPUS, HELD_OUT, PATTERNS, read_texts
+from models.demo_asr.sentences import CORPUS, PATTERNS, read_calls, read_texts
 from models.demo_asr.speech import SAMPLE_RATE, VOICES, speak
 from models.demo_asr.spoken import PAUSES, han_only, spoken, utterances
 from models.demo_asr.stages import FROM_NOTHING, FURTHER
@@ -153,9 +152,16 @@ def test_stereo_gives_each_speaker_a_channel():
 def test_held_out_calls_are_in_no_training_text():
     texts = read_texts()
     trained = {line for calls in (texts.calls, texts.turns) for call in calls for line in call}
-    names = [dialogue.name for dialogue in held_out_dialogues(1, longest=5)]
-    assert set(names) <= HELD_OUT
-    assert len(trained) > 5000
+    held_out = {
+        line
+        for path in CORPUS.glob("*.jsonl")
+        for _, turns in read_calls(path, held_out=True)
+        for turn in turns
+        for line in utterances(spoken(turn["text"]))
+        if len(line) > 12  # a short one (好的，谢谢，再见。) is said in every call
+    }
+    assert len(held_out) > 50
+    assert not held_out & trained
 
 
 def test_patterns_use_only_known_slots():
@@ -170,19 +176,20 @@ def test_patterns_use_only_known_slots():
 
 def test_every_stage_of_the_training_takes_a_step(monkeypatch, tmp_path):
     monkeypatch.setattr(train, "LAYOUTS", {4: 2, 8: 1, 12: 1, 30: 1})
-    monkeypatch.setattr(train, "FIT_BATCHES", 2)
+    monkeypatch.setattr(train, "FIT_BATCHES", 1)
     material = Material([CORPUS], Phones(), seed=1)
     material.known = usual_tokens(material.all_lines(drawn=0))
-    material.speak_stock(itertools.islice(material.covering(), 40), 2)
+    material.speak_stock(itertools.islice(material.all_lines(drawn=0), 60), 2)
     training = train.Training(material, Student(material.known))
     stages = [
         replace(stage, kinds={kind: 1.0}, windows={min(stage.windows): 1.0}, sound_seconds=30)
         for stage in (FROM_NOTHING[0], *FROM_NOTHING[2:4], *FURTHER)
         for kind in stage.kinds
     ]
-    out = tmp_path / "out.pt"
-    training.follow(stages, 1e-3, lambda: train.write(training, out))
+    training.follow(stages, 0.03, lambda: None)
     assert training.step >= len(stages)
+    out = tmp_path / "out.pt"
+    train.write(training, out)
     assert whisper.load_model(str(out)).dims.n_text_layer == 3
     assert set(torch.load(tmp_path / "out.state")) >= {"student", "optimiser", "vocabulary"}
 
@@ -191,11 +198,6 @@ def test_the_bundled_checkpoint_is_small_and_plain_whisper(model):
     assert Path(WEIGHTS).stat().st_size <= MOST_MEGABYTES * 1e6
     assert model.is_multilingual
     assert model.dims.n_mels == 80
-
-
-def test_word_times_come_from_the_guided_heads():
-    fresh = set_alignment_heads(whisper.load_model(str(WEIGHTS)))
-    assert [tuple(i) for i in fresh.alignment_heads.indices().T.tolist()] == list(ALIGNMENT_HEADS)
 
 
 def test_unseen_telephone_calls_are_recognised(model):
@@ -208,7 +210,7 @@ def test_unseen_telephone_calls_are_recognised(model):
 def test_word_times_are_right(model):
     said = speak("您好，请问您是王先生吗？我们会尽快到现场核实处理。")
     heard = send(np.pad(said.samples, (8000, 8000)), TELEPHONE)
-    result = set_alignment_heads(model).transcribe(
+    result = model.transcribe(
         heard, language="zh", temperature=0.0, word_timestamps=True, fp16=False
     )
     words = [word for segment in result["segments"] for word in segment["words"]]
