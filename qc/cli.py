@@ -207,7 +207,7 @@ def batch(
 
 
 def _say_where(console: Console, outcome: BatchOutcome) -> None:
-    reused = f"，其中 {outcome.reused} 通沿用上次的结果" if outcome.reused else ""
+    reused = f"，其中 {outcome.reused} 通沿用已有结果（查过或内容相同）" if outcome.reused else ""
     failed = f"，{outcome.failed} 通没有结果（原因见表）" if outcome.failed else ""
     console.print(f"共 {outcome.total} 通录音{reused}{failed}。", highlight=False)
     console.print(f"汇总页：{outcome.summary}\n明细表：{outcome.workbook}", highlight=False)

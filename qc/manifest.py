@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from math import isnan
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -237,19 +238,19 @@ def _csv_rows(path: Path) -> Iterator[list[str]]:
 
 
 def _workbook_rows(path: Path) -> Iterator[list[str]]:
-    import openpyxl  # slow
+    import pandas as pd  # slow
 
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-        for row in book.worksheets[0].iter_rows(values_only=True):
-            yield [_cell_text(value) for value in row]
+        table = pd.read_excel(path, header=None, dtype=object)
     except (BadZipFile, OSError, KeyError, ValueError, IndexError, SyntaxError) as error:
         raise QcError(f"打不开清单 {path.name}", "请用 Excel 打开后另存为 XLSX") from error
+    for row in table.itertuples(index=False):
+        yield [_cell_text(value) for value in row]
 
 
 def _cell_text(value: object) -> str:
     if isinstance(value, datetime):
         return value.date().isoformat()
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
+    if isinstance(value, float):
+        return "" if isnan(value) else str(int(value) if value.is_integer() else value)
     return "" if value is None else str(value)

@@ -16,7 +16,6 @@ from qc.text import NUMERAL, plain, simplify, syllables
 
 SlotName = Literal["date", "address", "issue", "name", "department"]
 
-ADDRESS_UNITS = "号弄室楼栋幢层村街坊组队"
 MIN_ADDRESS_SIMILARITY = 80  # of the pinyin of the place name, 0..100
 MIN_ISSUE_SIMILARITY = 0.5  # share of the filed issue's syllable pairs that were said
 MIN_NAME_SIMILARITY = 85
@@ -33,7 +32,8 @@ _MARKS = re.compile(r"[\W_]+")
 _NUMERAL_RUN = re.compile(rf"[{NUMERAL}]+")
 # A date that is no house number: with its month, or with what was done that day.
 _SURE_DATE = re.compile(
-    r"\d{1,2}月份? ?\d{1,2}[号日]|\d{1,2}[号日](?=反映|反应|打|说|讲|报|投诉|来电|那天|上午|下午|早|晚)"
+    r"\d{1,2}月份? ?\d{1,2}[号日]"
+    r"|\d{1,2}[号日](?=反映|反应|打|说|讲|报|投诉|来电|那天|上午|下午|早|晚)"
 )
 _HOUSE_NUMBER = re.compile(r"(\d+)([号弄栋幢室])")
 
@@ -111,9 +111,10 @@ def find_address(text: str, address: str | None) -> Slot | None:
         for unit, numbers in filed_numbers.items()
         if unit in said_numbers
     )
-    quote = place if heard_place else ""
     told = differs and "".join(f"{min(n)}{unit}" for unit, n in said_numbers.items())
-    return Slot("address", quote + (told or "、".join(sorted(common))), address, not differs)
+    quote = (place if heard_place else "") + (told or "、".join(sorted(common)))
+    vague = bool(filed_numbers) and not common
+    return Slot("address", quote, address, None if vague and not differs else not differs)
 
 
 def _house_numbers(text: str) -> dict[str, set[str]]:
@@ -126,7 +127,7 @@ def _house_numbers(text: str) -> dict[str, set[str]]:
 
 def _place_name(filed: str) -> str:
     """The part of an address that names the place: what stands before its first number."""
-    words = [part for part in re.split(rf"\d+[{ADDRESS_UNITS}]?", filed) if len(part) >= 2]
+    words = [part for part in re.split(r"\d+[弄号室楼栋幢层]", filed) if len(part) >= 2]
     name = words[0] if words else ""
     return re.sub("^.*?(?:街道|镇|区|市)", "", name) or name
 
