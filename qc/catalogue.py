@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from qc.conditions import CallContext, Condition
-from qc.errors import CatalogueError
+from qc.errors import CatalogueError, what_is_wrong
 from qc.order import CallKind
 
 DEFAULT_PROFILE = "weifang"
@@ -197,11 +197,25 @@ def _parse(row: Any, model: type[Model], path: Path, name: str) -> Model:
     try:
         return model.model_validate(row)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "整条规则"
+        key, reason = what_is_wrong(error)
         raise CatalogueError(
-            f"{path.name} 规则 {name} 的 {key} 有误：{first['msg']}", "请对照 docs/rule-language.md"
+            f"{path.name} 规则 {name} 的 {key} 有误：{reason}", "请对照 docs/rule-language.md"
         ) from error
+
+
+def rule_schemas() -> dict[str, Any]:
+    """JSON Schema of a rule of each file of the catalogue."""
+    files: dict[str, type[Strict]] = {
+        "facets.yaml": Facet,
+        "first_contact.yaml": Element,
+        "reply.yaml": Element,
+        "conduct.yaml": Behaviour,
+        "signals.yaml": Signal,
+        "practice.yaml": Practice,
+        "scoring.yaml": Scoring,
+        "profiles": Profile,
+    }
+    return {file: model.model_json_schema() for file, model in files.items()}
 
 
 def profile_names(folder: Path = CATALOGUE_FOLDER) -> list[str]:

@@ -264,6 +264,15 @@ def catalog_check(profile: ProfileName = DEFAULT_PROFILE) -> None:
         raise typer.Exit(1)
 
 
+@catalog.command("schema")
+@speaks_plainly
+def catalog_schema() -> None:
+    """打印规则文件的 JSON Schema（供编辑器校验和提示）。"""
+    from qc.catalogue import rule_schemas
+
+    print(json.dumps(rule_schemas(), ensure_ascii=False, indent=2))
+
+
 def main() -> None:
     """Entry point."""
     app()

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from qc.errors import OrderError
+from qc.errors import OrderError, what_is_wrong
 from qc.transcript import Role, Transcript, Turn
 
 
@@ -82,10 +82,9 @@ class Call(BaseModel):
         )
 
 
-def _what_is_wrong(error: ValidationError) -> str:
-    first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"]) or "整条记录"
-    return f"字段“{field}”不符合要求（{first['msg']}）"
+def _field(error: ValidationError) -> str:
+    place, reason = what_is_wrong(error)
+    return f"“{place}”{reason}"
 
 
 def read_order(path: Path) -> Order:
@@ -104,7 +103,7 @@ def read_order(path: Path) -> Order:
         ) from error
     except ValidationError as error:
         raise OrderError(
-            f"工单文件 {path.name}：{_what_is_wrong(error)}", "请对照 samples/orders 中的样例修改"
+            f"工单文件 {path.name}：{_field(error)}", "请对照 samples/orders 中的样例修改"
         ) from error
 
 
@@ -120,7 +119,7 @@ def read_call(line: str, where: str) -> Call:
         raise OrderError(f"{where} 不是有效的 JSON", "请检查该行的括号、引号和逗号") from error
     except ValidationError as error:
         raise OrderError(
-            f"{where}：{_what_is_wrong(error)}", "请对照 samples/corpus/GUIDE.md 中的格式修改"
+            f"{where}：{_field(error)}", "请对照 samples/corpus/GUIDE.md 中的格式修改"
         ) from error
 
 

@@ -35,6 +35,6 @@ FROM_NOTHING = (
 )
 # With an encoder that hears well: much text, put together of what the encoder says.
 FURTHER = (
-    Stage("language", 0.7, (4e-4, 1.5e-4), UNITS, {12: 0.6, FULL: 0.4}, encoder=False),
+    Stage("language", 0.7, (3e-4, 1.5e-4), UNITS, {12: 0.6, FULL: 0.4}, encoder=False),
     Stage("settling", 0.3, (1.5e-4, 1e-5), SETTLING, {FULL: 1}, encoder=False),
 )

@@ -89,3 +89,10 @@ def test_catalog_check_passes() -> None:
     run = hotline_qc("catalog", "check")
     assert run.returncode == 0, run.stdout
     assert "0 条不符" in run.stdout
+
+
+def test_catalog_schema_is_json_schema_of_every_file() -> None:
+    schemas = json.loads(hotline_qc("catalog", "schema").stdout)
+    files = {p.name for p in (ROOT / "scripts_catalog").glob("*.yaml")} - {"documents.yaml"}
+    assert files < set(schemas)
+    assert "when" in schemas["conduct.yaml"]["properties"]
