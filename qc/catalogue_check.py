@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from qc.catalogue import Catalogue, Example, Examples
+from qc.catalogue import Behaviour, Catalogue, Example, Examples, Signal
 from qc.conditions import CallContext, Scene, find
 from qc.evidence import Classifier, gather
 from qc.order import CallKind, Order
@@ -22,53 +22,41 @@ class Outcome:
 
 def check_examples(catalogue: Catalogue, classifier: Classifier | None) -> Iterator[Outcome]:
     """Judge each example by all layers, as a turn of a call would be."""
-    replies = {
-        f for e in catalogue.elements[CallKind.REPLY] for n in e.met for f in (*n.all, *n.any)
-    }
-    first = {
-        f
-        for e in catalogue.elements[CallKind.FIRST_CONTACT]
-        for n in e.met
-        for f in (*n.all, *n.any)
-    }
-    for facet in catalogue.facets.values():
-        kind = CallKind.REPLY if facet.id in replies - first else CallKind.FIRST_CONTACT
-        yield from _check(facet.id, facet.examples, Role.AGENT, kind, catalogue, classifier)
-    for behaviour in catalogue.behaviours:
-        for kind in CallKind:
-            yield from _check(
-                behaviour.id, behaviour.examples, Role.AGENT, kind, catalogue, classifier
-            )
-    for signal in catalogue.signals:
-        for kind in CallKind:
-            yield from _check(signal.id, signal.examples, Role.CITIZEN, kind, catalogue, classifier)
+    for label, expected, scene in rule_examples(catalogue):
+        last = scene.transcript.turns[-1]
+        sheet = gather(scene, catalogue, classifier)
+        found = any(e.turn.index == last.index for e in sheet.heard(label))
+        yield Outcome(label, last.text, expected, found == expected)
     for practice in catalogue.practices:
-        for expected, text in _each(practice.examples):
-            scene = _scene(text, Role.AGENT, CallKind.FIRST_CONTACT)
+        for expected, example in _each(practice.examples):
+            scene = _scene(example, Role.AGENT, CallKind.FIRST_CONTACT)
             found = find(practice.when, scene, len(scene.transcript.turns) - 1) is not None
-            yield Outcome(practice.id, text.text, expected, found == expected)
+            yield Outcome(practice.id, example.text, expected, found == expected)
+
+
+def rule_examples(catalogue: Catalogue) -> Iterator[tuple[str, bool, Scene]]:
+    """Rule, whether it should be heard in the scene's last turn, and the scene, of each example."""
+    facets_of = {
+        kind: {f for e in catalogue.elements[kind] for n in e.met for f in (*n.all, *n.any)}
+        for kind in CallKind
+    }
+    only_reply = facets_of[CallKind.REPLY] - facets_of[CallKind.FIRST_CONTACT]
+    for facet in catalogue.facets.values():
+        kind = CallKind.REPLY if facet.id in only_reply else CallKind.FIRST_CONTACT
+        for expected, example in _each(facet.examples):
+            yield facet.id, expected, _scene(example, Role.AGENT, kind)
+    rules: list[tuple[Behaviour | Signal, Role]] = [(r, Role.AGENT) for r in catalogue.behaviours]
+    rules += [(r, Role.CITIZEN) for r in catalogue.signals]
+    for rule, role in rules:
+        for kind in CallKind:
+            for expected, example in _each(rule.examples):
+                yield rule.id, expected, _scene(example, role, kind)
 
 
 def _each(examples: Examples) -> Iterator[tuple[bool, Example]]:
     for expected, listed in ((True, examples.yes), (False, examples.no)):
         for example in listed:
             yield expected, Example(text=example) if isinstance(example, str) else example
-
-
-def _check(
-    label: str,
-    examples: Examples,
-    role: Role,
-    kind: CallKind,
-    catalogue: Catalogue,
-    classifier: Classifier | None,
-) -> Iterator[Outcome]:
-    for expected, example in _each(examples):
-        scene = _scene(example, role, kind)
-        sheet = gather(scene, catalogue, classifier)
-        last = len(scene.transcript.turns) - 1
-        found = any(e.turn.index == last for e in sheet.heard(label))
-        yield Outcome(label, example.text, expected, found == expected)
 
 
 def _scene(example: Example, role: Role, kind: CallKind) -> Scene:

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from models.judge.context import Utterance
 from qc.catalogue import Catalogue
+from qc.catalogue_check import rule_examples
 from qc.conditions import Scene
 from qc.evidence import as_utterance, hear_cues
 from qc.order import Call, CallKind, Order
@@ -15,6 +16,7 @@ from qc.slots import find_slots
 from qc.transcript import Role, Transcript, Turn
 
 CORPUS = Path(__file__).resolve().parents[2] / "samples" / "corpus"
+RULE_WEIGHT = 5.0  # a rule's own example against a turn of the corpus
 SATISFACTIONS = ("satisfied", "basically", "neutral", "dissatisfied")
 # Signals that only an upset citizen gives.
 UPSET_SIGNALS = frozenset({"ct.abuse", "ct.threat", "ct.attitude_complaint"})
@@ -24,7 +26,8 @@ UPSET_SIGNALS = frozenset({"ct.abuse", "ct.threat", "ct.attitude_complaint"})
 class Example:
     """An utterance, its labels, and for which groups of labels these are complete.
 
-    Groups are the parts of a label before the dot (`bh`, `ct`, `sat`), `facet` and `upset`.
+    Groups are the parts of a label before the dot (`bh`, `ct`, `sat`), `facet` and `upset`, or
+    a single label.
     """
 
     utterance: Utterance
@@ -32,17 +35,32 @@ class Example:
     groups: frozenset[str]
     call_id: str = ""  # "" for a single utterance
     turn: int = -1
+    weight: float = 1.0
 
 
 def read_examples(catalogue: Catalogue, corpus: Path = CORPUS) -> list[Example]:
-    """All labelled turns: of whole calls (`*calls*.jsonl`, `dev-*.jsonl`) and single ones."""
-    found: list[Example] = []
+    """All labelled turns: the rules' own examples, single turns, and those of whole calls."""
+    found = list(_examples_of_rules(catalogue))
     for path in sorted(corpus.glob("utterances-*.jsonl")):
         found += [_single(row, catalogue) for row in _rows(path)]
     for path in sorted((*corpus.glob("dev-*.jsonl"), *corpus.glob("calls-*.jsonl"))):
         for row in _rows(path):
             found += _turns_of_call(row, catalogue)
     return found
+
+
+def _examples_of_rules(catalogue: Catalogue) -> Iterator[Example]:
+    """The catalogue's examples; each settles its own rule only, and counts for several turns."""
+    for label, expected, scene in rule_examples(catalogue):
+        turn = scene.transcript.turns[-1]
+        utterance = as_utterance(scene, turn, hear_cues(scene, catalogue, [turn]), {})
+        hints = frozenset(h for h in utterance.hints if h.startswith("cue:"))
+        yield Example(
+            replace(utterance, hints=hints),
+            frozenset({label} if expected else ()),
+            frozenset({label}),
+            weight=RULE_WEIGHT,
+        )
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -71,7 +89,7 @@ def _single(row: Mapping[str, Any], catalogue: Catalogue) -> Example:
     if row.get("satisfaction") in SATISFACTIONS:
         labels.add(f"sat.{row['satisfaction']}")
     return Example(
-        Utterance(**{**utterance.__dict__, "hints": hints}),
+        replace(utterance, hints=hints),
         frozenset(labels),
         frozenset(_groups_of_single(row)),
     )

@@ -81,12 +81,13 @@ def fit_label(
     rows: csr_matrix, examples: Sequence[Example], label: str, chosen: NDArray[np.bool_]
 ) -> LogisticRegression:
     """One label's regression on the chosen examples whose labels of that group are complete."""
-    known = chosen & np.array([group_of(label) in e.groups for e in examples])
+    known = chosen & np.array([bool({group_of(label), label} & e.groups) for e in examples])
     wanted = np.array([label in e.labels for e in examples])
     model = LogisticRegression(
         C=INVERSE_REGULARISATION, solver="liblinear", dual=True, tol=TOLERANCE
     )
-    return model.fit(rows[known], wanted[known])
+    weights = np.array([e.weight for e in examples])
+    return model.fit(rows[known], wanted[known], sample_weight=weights[known])
 
 
 def folds_of(examples: Sequence[Example]) -> NDArray[np.int_]:
