@@ -29,7 +29,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from qc.containers import OPEN_OPTIONS
 from qc.errors import QcError
 from qc.inspection import Inspection
-from qc.manifest import BatchItem, find_items
+from qc.manifest import BatchItem, find_items, is_file
 from qc.order import CallKind
 from qc.privacy import mask, mask_file_name
 from qc.report import Row, RowStatus, call_page, duration, verdict, write_summary
@@ -158,7 +158,7 @@ def _forget(out: Path) -> None:
 
 
 def _identify(item: BatchItem, out: Path, setup: str, unmasked: bool) -> _Task:
-    if not item.recording.is_file():  # a pipe would wait for ever
+    if not is_file(item.recording):  # a pipe would wait for ever
         return _Task(item, out, unmasked, "", "")
     try:
         with item.recording.open("rb") as file:

@@ -1,12 +1,13 @@
 """The standards as data: loads and validates `scripts_catalog/`."""
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from qc.conditions import CallContext, Condition
 from qc.errors import CatalogueError, what_is_wrong
@@ -132,7 +133,14 @@ class Scoring(Strict):
     repeat_penalty: float = Field(ge=0)  # share of the penalty for each further turn
     courtesy_bonus: float = Field(ge=0)
     calm_bonus: float = Field(ge=0)  # calm under abuse
-    levels: tuple[AttitudeLevel, ...]
+    levels: tuple[AttitudeLevel, ...]  # from the best downwards; the last from 0
+
+    @model_validator(mode="after")
+    def _levels_reach_zero(self) -> "Scoring":
+        scores = [level.from_score for level in self.levels]
+        if not scores or scores[-1] != 0 or scores != sorted(scores, reverse=True):
+            raise ValueError("levels 应从高到低排列，最后一级从 0 分起")
+        return self
 
 
 class Profile(Strict):
@@ -239,9 +247,13 @@ def load_catalogue(folder: Path = CATALOGUE_FOLDER, profile: str = DEFAULT_PROFI
         folder / "profiles" / f"{profile}.yaml",
         profile,
     )
+    facets = _rules(folder / "facets.yaml", Facet)
+    documents = _read_yaml(folder / "documents.yaml")
+    if not isinstance(documents, dict):
+        raise CatalogueError("documents.yaml 应当是“编号: 文件名”的列表", "请对照原文件修改")
     catalogue = Catalogue(
-        documents=_read_yaml(folder / "documents.yaml"),
-        facets={facet.id: facet for facet in _rules(folder / "facets.yaml", Facet)},
+        documents={str(key): str(title) for key, title in documents.items()},
+        facets=_by_id(facets),
         elements={kind: _rules(folder / f"{kind.value}.yaml", Element) for kind in CallKind},
         behaviours=_rules(folder / "conduct.yaml", Behaviour),
         signals=_rules(folder / "signals.yaml", Signal),
@@ -250,8 +262,18 @@ def load_catalogue(folder: Path = CATALOGUE_FOLDER, profile: str = DEFAULT_PROFI
             _read_yaml(folder / "scoring.yaml"), Scoring, folder / "scoring.yaml", "scoring"
         ),
     )
+    catalogue = _with_overrides(catalogue, street, folder)
     _check_references(catalogue)
-    return _with_overrides(catalogue, street, folder)
+    return catalogue
+
+
+def _by_id(facets: Sequence[Facet]) -> dict[str, Facet]:
+    found: dict[str, Facet] = {}
+    for facet in facets:
+        if facet.id in found:
+            raise CatalogueError(f"规则 {facet.id} 出现了两次", "请改用不同的 id")
+        found[facet.id] = facet
+    return found
 
 
 def _with_overrides(catalogue: Catalogue, street: Profile, folder: Path) -> Catalogue:
@@ -269,6 +291,8 @@ def _with_overrides(catalogue: Catalogue, street: Profile, folder: Path) -> Cata
     changed["elements"] = {
         kind: tuple(of_street(rule) for rule in rules) for kind, rules in catalogue.elements.items()
     }
+    changed["facets"] = {key: of_street(facet) for key, facet in catalogue.facets.items()}
+    changed["practices"] = tuple(of_street(rule) for rule in catalogue.practices)
     changed["behaviours"] = tuple(of_street(rule) for rule in catalogue.behaviours)
     changed["signals"] = tuple(of_street(rule) for rule in catalogue.signals)
     if left:

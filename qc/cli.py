@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -57,7 +59,7 @@ def speaks_plainly(command: Callable[..., Result]) -> Callable[..., Result]:
         try:
             return command(*args, **kwargs)
         except QcError as error:
-            Console(stderr=True).print(f"[red]✗[/] {error}", highlight=False)
+            Console(stderr=True).print(f"✗ {error}", style="red", highlight=False, markup=False)
             raise typer.Exit(2) from error
         except KeyboardInterrupt as stop:
             Console(stderr=True).print("已中断；已完成的结果都保留着。")
@@ -107,6 +109,9 @@ def inspect(
     """检查录音（或已有文字的通话）。"""
     from qc.inspector import Inspector
 
+    _refuse_overwriting(json_out, calls, order, *(recordings or ()))
+    if calls is not None and (recordings or order or kind):
+        raise QcError("--calls 里已有工单和类型", "请不要再给录音、--order 或 --kind")
     if calls is not None:
         _inspect_calls(calls, load_catalogue(profile=profile), json_out)
     elif recordings:
@@ -116,6 +121,12 @@ def inspect(
         raise QcError("没有给出要检查的录音", "请写录音文件名，或用 --calls 指定通话文件")
 
 
+def _refuse_overwriting(out: Path | None, *inputs: Path | None) -> None:
+    for path in inputs:
+        if out and path and out.exists() and path.exists() and path.samefile(out):
+            raise QcError(f"结果文件 {out.name} 就是输入文件", "请换一个文件名")
+
+
 def _inspect_calls(path: Path, rules: Catalogue, json_out: Path | None) -> None:
     """One output line a call, in order; a bad line becomes a line with its reason."""
     from models.judge.classifier import load_classifier
@@ -123,18 +134,26 @@ def _inspect_calls(path: Path, rules: Catalogue, json_out: Path | None) -> None:
 
     classifier = load_classifier()
     bad = count = 0
+    lines = read_lines(path)
+    first = list(itertools.islice(lines, 1))  # what cannot be read must not empty an older result
     with _output(json_out) as out:
-        for number, line in read_lines(path):
+        for number, line in itertools.chain(first, lines):
             count += 1
+            row: dict[str, Any] = {"call_id": f"line-{number}"}
             try:
                 call = read_call(line, f"{path.name} 第 {number} 行")
+                row["call_id"] = call.call_id or row["call_id"]
                 row = inspect_call(call, rules, classifier).to_json()
             except OrderError as error:
-                bad += 1
-                row = {"call_id": f"line-{number}", "error": str(error)}
+                row["error"] = str(error)
+            except Exception as error:  # one call must not end the run
+                row["error"] = f"内部错误（{type(error).__name__}），请把这一行发给开发者"
+            bad += "error" in row
             out.write(json.dumps(row, ensure_ascii=False) + "\n")
     tail = f"，其中 {bad} 行有误（见结果中的 error）" if bad else ""
     Console(stderr=True).print(f"已检查 {count} 通{tail}。")
+    if bad:
+        raise typer.Exit(1)
 
 
 def _output(path: Path | None) -> Any:
@@ -154,24 +173,26 @@ def _inspect_recordings(
     inspector: Inspector,
     json_out: Path | None,
 ) -> None:
+    from qc.privacy import mask_file_name
     from qc.terminal import show_inspection
 
     console = _console()
     inspector.load()
-    rows, failed = [], 0
-    for path in recordings:
-        try:
-            inspection = inspector.inspect_file(path, kind, order)
-        except QcError as error:
-            failed += 1
-            console.print(f"[red]✗[/] {path.name}：{error}", highlight=False)
-            rows.append({"call_id": path.name, "error": str(error)})
-            continue
-        show_inspection(console, inspection, path.name)
-        rows.append(inspection.to_json())
-    if json_out is not None:
-        with _output(json_out) as out:
-            out.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    failed = 0
+    with _output(json_out) if json_out else nullcontext() as out:
+        for path in recordings:
+            shown = mask_file_name(path.name, order)
+            try:
+                inspection = inspector.inspect_file(path, kind, order)
+                show_inspection(console, inspection, shown)
+                row = inspection.to_json()
+            except QcError as error:
+                failed += 1
+                console.print(f"✗ {shown}：{error}", style="red", highlight=False, markup=False)
+                row = {"call_id": path.name, "error": str(error)}
+            if out is not None:
+                out.write(json.dumps(row, ensure_ascii=False) + "\n")
+                out.flush()
     if failed:
         raise typer.Exit(1)
 
@@ -184,6 +205,7 @@ def batch(
     profile: ProfileName = DEFAULT_PROFILE,
     asr: Recogniser = "demo",
     jobs: Annotated[int, typer.Option(min=1, help="同时检查几通（进程数）。")] = 1,
+    fresh: Annotated[bool, typer.Option("--fresh", help="不沿用以前的结果，全部重查。")] = False,
     unmasked: Annotated[
         bool, typer.Option("--unmasked", help="结果里不隐去姓名、电话、门牌（慎用）。")
     ] = False,
@@ -200,6 +222,7 @@ def batch(
         inspector.inspect_item,
         jobs=jobs,
         unmasked=unmasked,
+        fresh=fresh,
         setup=inspector.setup,
         console=Console(stderr=True),
     )
@@ -210,7 +233,8 @@ def _say_where(console: Console, outcome: BatchOutcome) -> None:
     reused = f"，其中 {outcome.reused} 通沿用已有结果（查过或内容相同）" if outcome.reused else ""
     failed = f"，{outcome.failed} 通没有结果（原因见表）" if outcome.failed else ""
     console.print(f"共 {outcome.total} 通录音{reused}{failed}。", highlight=False)
-    console.print(f"汇总页：{outcome.summary}\n明细表：{outcome.workbook}", highlight=False)
+    where = f"汇总页：{outcome.summary}\n明细表：{outcome.workbook}"
+    console.print(where, highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -238,7 +262,8 @@ def evaluate(
     show_quality(console, quality)
     if mistakes:
         for m in quality.mistakes:
-            console.print(f"{m.call_id}  {m.rule}  判为 {m.found}，标注 {m.labelled}：{m.quote}")
+            told = f"{m.call_id}  {m.rule}  判为 {m.found}，标注 {m.labelled}：{m.quote}"
+            console.print(told, highlight=False, markup=False)
     if json_out is not None:
         with _output(json_out) as out:
             out.write(json.dumps(quality.to_json(), ensure_ascii=False, indent=2) + "\n")
@@ -258,7 +283,8 @@ def catalog_check(profile: ProfileName = DEFAULT_PROFILE) -> None:
         if not outcome.passed:
             failures += 1
             expected = "应命中" if outcome.expected else "不应命中"
-            console.print(f"[red]✗[/] {outcome.rule} {expected}：{outcome.text}", highlight=False)
+            told = f"✗ {outcome.rule} {expected}：{outcome.text}"
+            console.print(told, style="red", highlight=False, markup=False)
     console.print(f"共 {count} 条例句，{count - failures} 条通过，{failures} 条不符。")
     if failures:
         raise typer.Exit(1)

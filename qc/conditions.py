@@ -30,7 +30,16 @@ def _checked_pattern(pattern: str) -> str:
 
 
 Pattern = Annotated[str, AfterValidator(_checked_pattern)]
-Words = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+def _with_words(phrases: tuple[str, ...]) -> tuple[str, ...]:
+    for phrase in phrases:
+        if not plain(phrase):
+            raise ValueError(f"“{phrase}”只有标点，会命中每一句话")
+    return phrases
+
+
+Phrases = Annotated[tuple[str, ...], AfterValidator(_with_words)]
 
 
 class CallContext(BaseModel):
@@ -66,10 +75,10 @@ class Condition(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
     # words
-    says: tuple[str, ...] = ()  # any of these (or `at_least` of them)
+    says: Phrases = ()  # any of these (or `at_least` of them)
     at_least: int = Field(default=1, ge=1)
-    says_all: tuple[str, ...] = ()
-    says_none: tuple[str, ...] = ()
+    says_all: Phrases = ()
+    says_none: Phrases = ()
     matches: Pattern | None = None  # regular expression on text without punctuation
     matches_none: Pattern | None = None
     similar_to: tuple[str, ...] = ()  # sentences

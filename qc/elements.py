@@ -8,7 +8,7 @@ from qc.evidence import Evidence, EvidenceSheet
 from qc.inspection import ElementFinding, Quote, Status
 from qc.slots import Slot
 
-MAX_QUOTES = 3  # a facet is proven by its surest turns; more would only tire the reader
+MAX_QUOTES = 4  # each facet by its surest turn; more would only tire the reader
 # Which fields of the order are compared under which element.
 _ELEMENT_SLOTS = {
     "fc.greeting": ("name",),
@@ -34,6 +34,9 @@ def _judge(
     status = _status(element, scene, sheet)
     facets = _facets_of(element, scene)
     evidence = [e for facet in facets for e in _best(sheet.heard(facet))]
+    if status == "partial" and not evidence:
+        halves = dict.fromkeys(f for needed in element.partial for f in (*needed.all, *needed.any))
+        evidence = [e for facet in halves for e in _best(sheet.heard(facet))]
     lacking = [f for f in facets if not sheet.heard(f)] if status in ("partial", "missing") else []
     return ElementFinding(
         id=element.id,
@@ -86,7 +89,7 @@ def _best(evidence: Sequence[Evidence]) -> Sequence[Evidence]:
 
 
 def _quotes(evidence: Sequence[Evidence]) -> tuple[Quote, ...]:
-    ordered = sorted(evidence, key=lambda e: e.turn.index)[: MAX_QUOTES + 1]
+    ordered = sorted(evidence, key=lambda e: e.turn.index)[:MAX_QUOTES]
     return tuple(Quote(e.turn, e.quote, e.label, e.confidence, e.layers) for e in ordered)
 
 

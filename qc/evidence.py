@@ -101,11 +101,13 @@ def _decide(
     layers = [name for name, spoke in (("cue", words is not None), ("slot", said)) if spoke]
     if label in learned:
         confidence = float(learned[label][turn.index])
+        if confidence >= threshold:
+            layers.append("learned")
+        elif not (decisive and words is not None):
+            return None
         if decisive and words is not None:
             confidence = max(confidence, CUE_CONFIDENCE)
-        if confidence < threshold:
-            return None
-        return Evidence(label, turn, confidence, (*layers, "learned"), words or ())
+        return Evidence(label, turn, confidence, tuple(layers), words or ())
     return Evidence(label, turn, CUE_CONFIDENCE, tuple(layers), words or ()) if layers else None
 
 

@@ -11,7 +11,8 @@ from qc.elements import judge_elements
 from qc.evidence import Classifier, EvidenceSheet, gather
 from qc.inspection import ElementFinding, Inspection, Praise
 from qc.order import AnsweredBy, Call, CallKind, EndedBy, Order
-from qc.transcript import Role, Transcript
+from qc.text import plain
+from qc.transcript import Transcript
 
 # Elements that either kind of call has much alike.
 SHARED_ELEMENTS = frozenset(
@@ -25,6 +26,13 @@ SHARED_ELEMENTS = frozenset(
     }
     | {"rp.self_intro", "rp.verify_demand", "rp.closing", "rp.explain_next"}
 )
+_FIELD_TITLES = {
+    "date": "日期",
+    "address": "地址",
+    "issue": "诉求",
+    "name": "姓名",
+    "department": "部门",
+}
 UNSURE_ROLES = 0.15  # margin below which the roles are reported as uncertain
 
 
@@ -145,23 +153,14 @@ def _praise(scene: Scene, catalogue: Catalogue) -> tuple[Praise, ...]:
 
 def _doubts(transcript: Transcript, elements: tuple[ElementFinding, ...]) -> tuple[str, ...]:
     doubts = []
-    if not any(turn.role is Role.AGENT for turn in transcript.turns):
+    if not any(plain(turn.text) for turn in transcript.agent_turns):
         doubts.append("录音里没有听到经办人说话")
     elif transcript.role_margin < UNSURE_ROLES:
         doubts.append("经办人与市民的区分把握不大，请人工确认角色")
     for element in elements:
-        for slot in element.slots:
+        for slot in element.slots if element.status != "not_applicable" else ():
             if slot.agrees is False:
                 doubts.append(
                     f"核对的{_FIELD_TITLES[slot.name]}与工单不符：说的是“{slot.said}”，工单为“{slot.filed}”"
                 )
     return tuple(dict.fromkeys(doubts))
-
-
-_FIELD_TITLES = {
-    "date": "日期",
-    "address": "地址",
-    "issue": "诉求",
-    "name": "姓名",
-    "department": "部门",
-}

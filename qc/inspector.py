@@ -1,13 +1,14 @@
 """The whole chain for recordings: audio in, inspection out. Loads everything once."""
 
+import hashlib
 from functools import cached_property
 from pathlib import Path
 
-from models.judge.classifier import UtteranceClassifier, load_classifier
+from models.judge.classifier import WEIGHTS, UtteranceClassifier, load_classifier
 from models.recogniser import Recogniser, load_recogniser
 from qc.audio import Recording, read_recording
 from qc.batch import BatchItem
-from qc.catalogue import DEFAULT_PROFILE, Catalogue, load_catalogue
+from qc.catalogue import CATALOGUE_FOLDER, DEFAULT_PROFILE, Catalogue, load_catalogue
 from qc.inspect import guess_kind, inspect_transcript
 from qc.inspection import Inspection
 from qc.listen import listen, prompt_for
@@ -42,7 +43,14 @@ class Inspector:
     @property
     def setup(self) -> str:
         """What a result depends on besides the recording and its order."""
-        return f"{self.asr} {self.profile}"
+        made_of = hashlib.sha256()
+        for path in (*sorted(CATALOGUE_FOLDER.rglob("*.yaml")), WEIGHTS):
+            made_of.update(path.read_bytes())
+        checkpoint = Path(self.asr)
+        if checkpoint.is_file():
+            stat = checkpoint.stat()
+            made_of.update(f"{stat.st_size} {stat.st_mtime_ns}".encode())
+        return f"{self.asr} {self.profile} {made_of.hexdigest()[:16]}"
 
     def load(self) -> None:
         """Load everything now, so that what is missing shows before the first recording."""

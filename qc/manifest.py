@@ -82,9 +82,13 @@ def find_items(source: Path, leave_out: Path | None = None) -> Iterator[BatchIte
     Raises:
         QcError: the folder or the table cannot be read. A wrong line is an item with its `fault`.
     """
-    if source.is_dir():
+    try:
+        is_folder, is_there = source.is_dir(), source.exists()
+    except OSError as error:
+        raise QcError(f"读不了 {source}（{error.strerror}）", "请检查路径和权限") from error
+    if is_folder:
         yield from _folder_items(source, leave_out)
-    elif not source.exists():
+    elif not is_there:
         raise QcError(f"找不到 {source}", "请给出录音文件夹，或清单文件（CSV、XLSX）")
     elif source.suffix.lower() in (".csv", ".tsv", ".xlsx", ".xlsm"):
         yield from _manifest_items(source)
@@ -94,10 +98,18 @@ def find_items(source: Path, leave_out: Path | None = None) -> Iterator[BatchIte
         )
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; False where the name is absurd or access is denied."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def _folder_items(folder: Path, leave_out: Path | None) -> Iterator[BatchItem]:
     listed: dict[Path, BatchItem] = {}
     for manifest in (folder / name for name in MANIFESTS):
-        if manifest.is_file():
+        if is_file(manifest):
             listed |= {item.recording.resolve(): item for item in _manifest_items(manifest)}
     for path in _recordings(folder, leave_out):
         name = path.relative_to(folder).as_posix()
@@ -135,7 +147,7 @@ def _with_sidecar(item: BatchItem) -> BatchItem:
     """The item with the order that lies beside the recording, NAME.order.json."""
     path = item.recording
     for beside in (path.with_name(path.name + ORDER), path.with_name(path.stem + ORDER)):
-        if beside.is_file():
+        if is_file(beside):
             try:
                 kind, order = _read_order(beside)
             except OrderError as error:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from qc.errors import OrderError, what_is_wrong
 from qc.transcript import Role, Transcript, Turn
@@ -26,18 +26,35 @@ MissingElement = Literal["address", "time", "issue", "contact"]
 
 
 def _blank_is_none(value: object) -> object:
-    return None if isinstance(value, str) and not value.strip() else value
+    return None if isinstance(value, str) and not value.strip() else _writable(value)
 
 
+def _writable(value: object) -> object:
+    """Text without the lone surrogates that JSON allows and no file does."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+
+
+Text = Annotated[str, BeforeValidator(_writable)]
 OptionalText = Annotated[str | None, BeforeValidator(_blank_is_none)]
 
 
-class Order(BaseModel):
+class Filed(BaseModel):
+    """What a platform filed: fields it does not know are left out, null is as good as absent."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", coerce_numbers_to_str=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_nulls(cls, row: Any) -> Any:
+        if isinstance(row, dict):
+            return {key: value for key, value in row.items() if value is not None}
+        return row
+
+
+class Order(Filed):
     """A work order. Only `order_id` is needed; checks use what is there."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    order_id: str = ""
+    order_id: Text = ""
     category: Literal["complaint", "help", "consult", "suggestion", "other"] = "other"
     has_site: bool = True
     petitioner: OptionalText = None
@@ -51,25 +68,21 @@ class Order(BaseModel):
     resolved: bool | None = None
 
 
-class SpokenTurn(BaseModel):
+class SpokenTurn(Filed):
     """One turn of a call file."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
     role: Role
-    text: str
+    text: Text
     overlap: bool = False
     fast: bool = False
     start: float | None = None
     end: float | None = None
 
 
-class Call(BaseModel):
+class Call(Filed):
     """One call whose turns are given; `labels` are never read here."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    call_id: str = ""
+    call_id: Text = ""
     kind: CallKind
     order: Order = Field(default_factory=Order)
     turns: tuple[SpokenTurn, ...]
@@ -97,13 +110,14 @@ def read_order(path: Path) -> Order:
         return Order.model_validate(json.loads(path.read_text(encoding="utf-8-sig")))
     except (OSError, UnicodeDecodeError) as error:
         raise OrderError(f"读不了工单文件 {path.name}", "请检查路径和文件编码（UTF-8）") from error
-    except json.JSONDecodeError as error:
-        raise OrderError(
-            f"工单文件 {path.name} 第 {error.lineno} 行不是有效的 JSON", "请检查括号、引号和逗号"
-        ) from error
     except ValidationError as error:
         raise OrderError(
             f"工单文件 {path.name}：{_field(error)}", "请对照 samples/orders 中的样例修改"
+        ) from error
+    except (ValueError, RecursionError) as error:  # no JSON, absurd numbers, endless nesting
+        raise OrderError(
+            f"工单文件 {path.name} 第 {getattr(error, 'lineno', 1)} 行不是有效的 JSON",
+            "请检查括号、引号和逗号",
         ) from error
 
 
@@ -115,12 +129,12 @@ def read_call(line: str, where: str) -> Call:
     """
     try:
         return Call.model_validate(json.loads(line))
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise OrderError(f"{where} 不是有效的 JSON", "请检查该行的括号、引号和逗号") from error
     except ValidationError as error:
         raise OrderError(
             f"{where}：{_field(error)}", "请对照 samples/corpus/GUIDE.md 中的格式修改"
         ) from error
+    except (ValueError, RecursionError) as error:
+        raise OrderError(f"{where} 不是有效的 JSON", "请检查该行的括号、引号和逗号") from error
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:

@@ -35,6 +35,7 @@ _SURE_DATE = re.compile(
     r"\d{1,2}月份? ?\d{1,2}[号日]"
     r"|\d{1,2}[号日](?=反映|反应|打|说|讲|报|投诉|来电|那天|上午|下午|早|晚)"
 )
+_REPORTED = re.compile(r".{0,4}(反映|反应|打|来电|投诉|报|提)")
 _HOUSE_NUMBER = re.compile(r"(\d+)([号弄栋幢室])")
 
 
@@ -64,7 +65,7 @@ def _digits(numeral: str) -> str:
         return "".join(str("零一二三四五六七八九".index(character)) for character in numeral)
     try:
         return str(cn2an.cn2an(numeral, "smart"))
-    except ValueError:
+    except (ValueError, KeyError):  # 两千零十八十一: two numbers run together
         return numeral
 
 
@@ -89,7 +90,10 @@ def find_date(text: str, reported_on: date | None) -> Slot | None:
         agrees = None
         if reported_on:
             same_month = match[1] is None or int(match[1]) == reported_on.month
-            agrees = same_month and int(match[2]) == reported_on.day
+            same = same_month and int(match[2]) == reported_on.day
+            # another day is a mismatch only where it is said to be the day of the report
+            reported = _REPORTED.match(with_digits(text)[match.end() :])
+            agrees = True if same else False if reported else None
         return Slot("date", match.group(), filed, agrees)
     relative = RELATIVE_DATE.search(plain(text))
     return Slot("date", relative.group(), filed, None) if relative else None
@@ -183,5 +187,6 @@ def find_department(text: str, department: str | None) -> Slot | None:
     said = plain(text)
     for words in (department, department[-4:], department[:-2]):
         if len(words) >= 3 and _sounds_in(words, said) >= MIN_NAME_SIMILARITY:
-            return Slot("department", words, department, True)
+            # 城管中队 alone may be another street's
+            return Slot("department", words, department, True if words == department else None)
     return None

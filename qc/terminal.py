@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from rich import box
 from rich.console import Console, Group, RenderableType
+from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -41,7 +42,7 @@ def show_inspection(console: Console, inspection: Inspection, title: str) -> Non
     console.print(
         Panel(
             Group(*_parts(inspection)),
-            title=f"[bold]{title}[/]  {KIND_TITLES[inspection.kind]}",
+            title=f"[bold]{escape(title)}[/]  {KIND_TITLES[inspection.kind]}",
             subtitle=_verdict(inspection),
             box=box.ROUNDED,
             padding=(1, 2),

@@ -1,4 +1,4 @@
-"""Train the learned layer: `python -m models.judge.train [--cross-validate]`.
+"""Train the learned layer: `python -m models.judge.train`.
 
 Logistic regression for each label over the features of `features.py`; thresholds are chosen on
 predictions for calls that were not trained on. Some minutes on two cores.
