@@ -128,8 +128,10 @@ class WhisperRecogniser:
         windows = pack(find_speech(samples), samples, self._options.window_seconds)
         segments: list[Segment] = []
         with self._lock:
-            for start in range(0, len(windows), self._options.batch):
-                batch = windows[start : start + self._options.batch]
+            # whisper's beam search takes one window at a time
+            together = 1 if self._options.beam_size else self._options.batch
+            for start in range(0, len(windows), together):
+                batch = windows[start : start + together]
                 results = self._decode([window.cut_from(samples) for window in batch], prompt)
                 for window, result in zip(batch, results, strict=True):
                     segments += self._segments(window, result)
