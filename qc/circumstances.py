@@ -10,6 +10,7 @@ from qc.order import AnsweredBy, EndedBy
 from qc.text import plain
 from qc.transcript import Role, Transcript
 
+LONG_ENOUGH = 8  # characters from which on a turn without a full stop may have been cut off
 OPENING_TURNS = 8  # who answered shows in the first turns
 
 _WRONG_NUMBER = re.compile(
@@ -70,7 +71,7 @@ def who_ended(transcript: Transcript) -> EndedBy:
         return "cut"
     wants_more = (
         _HOLDS_ON.search(heard)
-        or is_unfinished(citizen.text)
+        or (is_unfinished(citizen.text) and len(heard) >= LONG_ENOUGH)
         or citizen.text.rstrip().endswith(("？", "?"))
     )
     rings_off = _RINGS_OFF.search(said)
