@@ -1,8 +1,10 @@
 """How well unseen calls are judged: `python -m models.judge.cross_validate`.
 
-Five folds by call. For the calls of a fold, the regressions, their calibration and the thresholds
-all come from the other folds (and the single utterances); the whole judgement then runs on those
-predictions, and `qc.evaluation` compares it with the labels.
+Five folds by call. For the calls of a fold the regressions come from the other folds (and the
+single utterances); calibration and thresholds are fitted on the predictions for the other folds.
+These were made by regressions that saw the fold, and the vocabulary is of all calls: not quite
+nested. The whole judgement then runs on the predictions, and `qc.evaluation` compares it with the
+labels.
 """
 
 import argparse

@@ -10,6 +10,7 @@ from models.judge.context import Utterance
 from qc.catalogue import Catalogue
 from qc.catalogue_check import rule_examples
 from qc.conditions import Scene
+from qc.conduct import SATISFACTIONS
 from qc.evidence import as_utterance, hear_cues
 from qc.order import Call, CallKind, Order
 from qc.slots import find_slots
@@ -17,7 +18,6 @@ from qc.transcript import Role, Transcript, Turn
 
 CORPUS = Path(__file__).resolve().parents[2] / "samples" / "corpus"
 RULE_WEIGHT = 5.0  # a rule's own example against a turn of the corpus
-SATISFACTIONS = ("satisfied", "basically", "neutral", "dissatisfied")
 # Signals that only an upset citizen gives.
 UPSET_SIGNALS = frozenset({"ct.abuse", "ct.threat", "ct.attitude_complaint"})
 

@@ -15,9 +15,10 @@ from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
 from models.judge.classifier import WEIGHTS, UtteranceClassifier
-from models.judge.examples import SATISFACTIONS, Example, read_examples
+from models.judge.examples import Example, read_examples
 from models.judge.features import BLOCK_WEIGHTS, features
 from qc.catalogue import Catalogue, load_catalogue
+from qc.conduct import SATISFACTIONS
 
 FOLDS = 5
 MIN_EXAMPLES = 3  # utterances in which a feature must occur
