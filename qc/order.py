@@ -25,7 +25,8 @@ EndedBy = Literal["both", "agent", "citizen", "cut"]
 MissingElement = Literal["address", "time", "issue", "contact"]
 
 
-def _blank_is_none(value: object) -> object:
+def blank_is_none(value: object) -> object:
+    """A text of blanks only is as good as none."""
     return None if isinstance(value, str) and not value.strip() else _writable(value)
 
 
@@ -35,7 +36,7 @@ def _writable(value: object) -> object:
 
 
 Text = Annotated[str, BeforeValidator(_writable)]
-OptionalText = Annotated[str | None, BeforeValidator(_blank_is_none)]
+OptionalText = Annotated[str | None, BeforeValidator(blank_is_none)]
 
 
 class Filed(BaseModel):
@@ -59,7 +60,7 @@ class Order(Filed):
     has_site: bool = True
     petitioner: OptionalText = None
     gender: Literal["male", "female"] | None = None
-    reported_on: Annotated[date | None, BeforeValidator(_blank_is_none)] = None
+    reported_on: Annotated[date | None, BeforeValidator(blank_is_none)] = None
     issue: OptionalText = None
     address: OptionalText = None
     department: OptionalText = None
