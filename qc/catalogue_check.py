@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from qc.catalogue import Behaviour, Catalogue, Example, Examples, Signal
-from qc.conditions import CallContext, Scene, find
+from qc.conditions import CallContext
 from qc.evidence import Classifier, gather
 from qc.order import CallKind, Order
+from qc.scene import Scene, find
 from qc.transcript import Role, Transcript, Turn
 
 

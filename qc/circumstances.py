@@ -5,8 +5,8 @@ The order platform knows some of this; where it does not, it is read off the wor
 
 import re
 
-from qc.conditions import is_unfinished
 from qc.order import AnsweredBy, EndedBy
+from qc.scene import is_unfinished
 from qc.text import plain
 from qc.transcript import Role, Transcript
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from qc.catalogue import Catalogue, Element, FacetsNeeded
-from qc.conditions import Scene, holds_for_call
 from qc.evidence import Evidence, EvidenceSheet
 from qc.inspection import ElementFinding, Quote, Status
+from qc.scene import Scene, holds_for_call
 from qc.slots import Slot
 
 MAX_QUOTES = 4  # each facet by its surest turn; more would only tire the reader

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from models.judge.context import PREVIOUS_TURNS, Utterance
 from qc.catalogue import Catalogue
-from qc.conditions import Condition, Scene, find
+from qc.conditions import Condition
+from qc.scene import Scene, find
 from qc.slots import Slot, find_slots, issue_similarity
 from qc.transcript import Role, Turn
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 from qc.attitude import judge_attitude, total_score
 from qc.catalogue import Catalogue
 from qc.circumstances import was_warned, who_answered, who_ended
-from qc.conditions import Scene, find
 from qc.conduct import judge_behaviours, judge_satisfaction, judge_signals
 from qc.elements import judge_elements
 from qc.evidence import Classifier, EvidenceSheet, gather
 from qc.inspection import ElementFinding, Inspection, Praise
 from qc.order import AnsweredBy, Call, CallKind, EndedBy, Order
+from qc.scene import Scene, find
 from qc.text import plain
 from qc.transcript import Transcript
 

@@ -27,6 +27,7 @@ class Turn:
     overlap: bool = False  # starts before the other speaker has finished
     fast: bool = False  # spoken hurriedly
     confidence: float | None = None  # recogniser's, 0..1
+    loudness: float | None = None  # dB against the speaker's own median
 
     @property
     def is_agent(self) -> bool:

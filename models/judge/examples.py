@@ -9,10 +9,10 @@ from typing import Any
 from models.judge.context import Utterance
 from qc.catalogue import Catalogue
 from qc.catalogue_check import rule_examples
-from qc.conditions import Scene
 from qc.conduct import SATISFACTIONS
 from qc.evidence import as_utterance, hear_cues
 from qc.order import Call, CallKind, Order
+from qc.scene import Scene
 from qc.slots import find_slots
 from qc.transcript import Role, Transcript, Turn
 

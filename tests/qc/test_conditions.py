@@ -1,12 +1,14 @@
 """Every key of the rule language."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from qc.conditions import CallContext, Condition, Scene, find
+from qc.conditions import CallContext, Condition
 from qc.order import CallKind, Order
+from qc.scene import Scene, find
 from qc.transcript import Role, Transcript, Turn
 
 PAGE = Path(__file__).parents[2] / "docs" / "rule-language.md"
@@ -17,8 +19,9 @@ def scene(*lines: str, order: Order | None = None, ended_by: str = "both") -> Sc
     for i, line in enumerate(lines):
         mark, text = line.split(":", 1)
         role = Role.AGENT if mark[0] == "A" else Role.CITIZEN
-        turn = Turn(i, role, text, i * 10.0, i * 10.0 + 4, overlap="!" in mark, fast=">" in mark)
-        turns.append(turn)
+        start, end = i * 10.0 - ("!" in mark) * 6.5, i * 10.0 + 4
+        turn = Turn(i, role, text, start, end, overlap="!" in mark, fast=">" in mark)
+        turns.append(replace(turn, loudness=9.0 if "^" in mark else 0.0))
     return Scene(
         Transcript(tuple(turns)), order or Order(), CallKind.FIRST_CONTACT, ended_by=ended_by
     )
@@ -30,7 +33,7 @@ SCENE = scene(
     "A!:你先别说，听我说完",
     "C:你们什么时候来",
     "A>:我不能保证明天来给您看潍坊四村的违章搭建",
-    "C:你们什么时候来？",
+    "C^:你们什么时候来？",
     order=Order(petitioner="王建国", address="潍坊四村", issue="违章搭建"),
     ended_by="agent",
 )
@@ -41,6 +44,14 @@ HOLDS = [
     ({"says": ["您好", "请问", "再见"], "at_least": 2}, 0),
     ({"says_all": ["您好", "王先生"]}, 0),
     ({"says_none": ["再见"]}, 0),
+    ({"says": ["什么时候", "你们"], "times": 2}, 3),
+    ({"overlap_over": 0.3}, 2),
+    ({"louder_than": 6}, 5),
+    ({"same": {"nth": 2, "when": {"says": ["什么时候"]}}}, 5),
+    ({"around": {"turns": None, "hits": 2, "when": {"says": ["什么时候"]}}}, 0),
+    ({"after": {"turns": None, "nth": 1, "when": {"says": ["什么时候"]}}}, 5),
+    ({"before": {"turns": None, "nth": -1, "when": {"says": ["什么时候"]}}}, 0),
+    ({"call": {"order": {"issue": ["违章", "噪声"], "address": ["潍坊"]}}}, 0),
     ({"matches": "明天.{0,3}看|来给您看"}, 4),
     ({"matches": "明天", "matches_none": "后天"}, 4),
     ({"similar_to": ["您好请问您是王先生吗"], "score": 80}, 0),
@@ -52,7 +63,9 @@ HOLDS = [
     ({"overlap": True}, 2),
     ({"fast": True}, 4),
     ({"faster_than": 4}, 4),
-    ({"silence_over": 5}, 3),
+    ({"silence": {"over": 5}}, 3),
+    ({"silence": {"over": 5, "waits": "agent"}}, 3),
+    ({"silence": {"over": 5, "waits": "agent", "unless": {"says": ["再见"]}}}, 3),
     ({"repeats": True}, 5),
     ({"unfinished": True}, 1),
     ({"after": {"when": {"role": "citizen", "unfinished": True}}}, 2),
@@ -78,7 +91,16 @@ FAILS = [
     ({"min_characters": 50}, 2),
     ({"overlap": True}, 0),
     ({"faster_than": 9}, 0),
-    ({"silence_over": 7}, 3),
+    ({"says": ["您好"], "times": 2}, 0),
+    ({"overlap_over": 1.0}, 2),
+    ({"louder_than": 6}, 4),
+    ({"silence": {"over": 7}}, 3),
+    ({"silence": {"over": 5, "waits": "citizen"}}, 3),
+    ({"silence": {"over": 5, "unless": {"says": ["听我说完"]}}}, 3),
+    ({"same": {"nth": 1, "when": {"says": ["什么时候"]}}}, 5),
+    ({"around": {"turns": None, "hits": 3, "when": {"says": ["什么时候"]}}}, 0),
+    ({"after": {"turns": None, "nth": 2, "when": {"says": ["什么时候"]}}}, 4),
+    ({"call": {"order": {"issue": ["噪声"]}}}, 0),
     ({"repeats": True}, 3),
     ({"unfinished": True}, 5),
     ({"after": {"when": {"role": "agent"}}}, 2),
