@@ -74,6 +74,7 @@ class Element(Strict):
     title: str
     source: Source
     weight: float = Field(gt=0)
+    place: Literal["opening", "ending", "anywhere"] = "anywhere"  # where in a call it is said
     met: tuple[FacetsNeeded, ...] = Field(min_length=1)  # any one of these suffices
     partial: tuple[FacetsNeeded, ...] = ()
     not_applicable: tuple[CallContext, ...] = ()  # any one of these; always
@@ -119,6 +120,18 @@ class Practice(Strict):
     examples: Examples
 
 
+class CauseRule(Strict):
+    """What speaks for a cause of dissatisfaction (不满意原因)."""
+
+    id: str
+    title: str
+    cause: Literal["attitude", "result", "policy", "speed"]
+    source: Source
+    points: float = Field(gt=0)
+    when: Condition
+    examples: Examples
+
+
 class AttitudeLevel(Strict):
     level: Literal["good", "minor", "serious"]
     title: str
@@ -133,6 +146,12 @@ class Scoring(Strict):
     repeat_penalty: float = Field(ge=0)  # share of the penalty for each further turn
     courtesy_bonus: float = Field(ge=0)
     calm_bonus: float = Field(ge=0)  # calm under abuse
+    course_bonus: float = Field(ge=0)  # an upset citizen was calm in the end
+    course_penalty: float = Field(ge=0)  # a calm one was upset in the end, after rough words
+    loud_over: float = Field(gt=0)  # dB above the handler's own median that count as raised
+    loud_penalty: float = Field(ge=0)  # for a raised voice
+    min_confidence: float = Field(ge=0, le=1)  # of a turn, below which nothing is held against it
+    attitude_cause: dict[Literal["minor", "serious"], float]  # points for attitude as the cause
     levels: tuple[AttitudeLevel, ...]  # from the best downwards; the last from 0
 
     @model_validator(mode="after")
@@ -150,6 +169,8 @@ class Profile(Strict):
     title: str
     document: str
     overrides: dict[str, dict[str, Any]] = {}  # rule id -> keys of the rule
+    timing: dict[str, Any] = {}  # deadlines and attempts: `qc.timing.Timing`
+    notices: dict[str, dict[str, Any]] = {}  # notice rule id -> keys: `qc.notice_rules.NoticeRule`
 
 
 class Catalogue(Strict):
@@ -161,6 +182,7 @@ class Catalogue(Strict):
     behaviours: tuple[Behaviour, ...]
     signals: tuple[Signal, ...]
     practices: tuple[Practice, ...]
+    causes: tuple[CauseRule, ...]
     scoring: Scoring
 
 
@@ -175,7 +197,12 @@ _Loader.yaml_implicit_resolvers = {
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), list("tf"))
 
 
-def _read_yaml(path: Path) -> Any:
+def read_yaml(path: Path) -> Any:
+    """Content of a catalogue file.
+
+    Raises:
+        CatalogueError: the file is missing, not UTF-8 or no YAML.
+    """
     try:
         return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except OSError as error:
@@ -191,17 +218,24 @@ def _read_yaml(path: Path) -> Any:
 
 
 def _rules(path: Path, model: type[Model]) -> tuple[Model, ...]:
-    rows = _read_yaml(path)
+    rows = read_yaml(path)
     if not isinstance(rows, list):
         raise CatalogueError(f"{path.name} 应当是规则的列表", "每条规则以“- id:”开头")
-    return tuple(_parse(row, model, path, _name(row, number)) for number, row in enumerate(rows, 1))
+    return tuple(
+        parse_rule(row, model, path, _name(row, number)) for number, row in enumerate(rows, 1)
+    )
 
 
 def _name(row: Any, number: int) -> str:
     return str(row.get("id", f"第 {number} 条")) if isinstance(row, dict) else f"第 {number} 条"
 
 
-def _parse(row: Any, model: type[Model], path: Path, name: str) -> Model:
+def parse_rule(row: Any, model: type[Model], path: Path, name: str) -> Model:
+    """A row of a catalogue file as its model.
+
+    Raises:
+        CatalogueError: a key is wrong; says file, rule and key.
+    """
     try:
         return model.model_validate(row)
     except ValidationError as error:
@@ -220,6 +254,7 @@ def rule_schemas() -> dict[str, Any]:
         "conduct.yaml": Behaviour,
         "signals.yaml": Signal,
         "practice.yaml": Practice,
+        "causes.yaml": CauseRule,
         "scoring.yaml": Scoring,
         "profiles": Profile,
     }
@@ -231,6 +266,19 @@ def profile_names(folder: Path = CATALOGUE_FOLDER) -> list[str]:
     return sorted(path.stem for path in (folder / "profiles").glob("*.yaml"))
 
 
+def read_profile(profile: str, folder: Path = CATALOGUE_FOLDER) -> Profile:
+    """Read a street's profile.
+
+    Raises:
+        CatalogueError: there is none of that name, or its file is wrong.
+    """
+    if profile not in profile_names(folder):
+        known = "、".join(profile_names(folder))
+        raise CatalogueError(f"没有名为“{profile}”的街镇配置", f"可用的有：{known}")
+    path = folder / "profiles" / f"{profile}.yaml"
+    return parse_rule(read_yaml(path), Profile, path, profile)
+
+
 @lru_cache(maxsize=8)
 def load_catalogue(folder: Path = CATALOGUE_FOLDER, profile: str = DEFAULT_PROFILE) -> Catalogue:
     """Read every rule of a catalogue folder, with a street's overrides.
@@ -238,17 +286,9 @@ def load_catalogue(folder: Path = CATALOGUE_FOLDER, profile: str = DEFAULT_PROFI
     Raises:
         CatalogueError: a file is missing or wrong; says file, rule and key.
     """
-    if profile not in profile_names(folder):
-        known = "、".join(profile_names(folder))
-        raise CatalogueError(f"没有名为“{profile}”的街镇配置", f"可用的有：{known}")
-    street = _parse(
-        _read_yaml(folder / "profiles" / f"{profile}.yaml"),
-        Profile,
-        folder / "profiles" / f"{profile}.yaml",
-        profile,
-    )
+    street = read_profile(profile, folder)
     facets = _rules(folder / "facets.yaml", Facet)
-    documents = _read_yaml(folder / "documents.yaml")
+    documents = read_yaml(folder / "documents.yaml")
     if not isinstance(documents, dict):
         raise CatalogueError("documents.yaml 应当是“编号: 文件名”的列表", "请对照原文件修改")
     catalogue = Catalogue(
@@ -258,8 +298,9 @@ def load_catalogue(folder: Path = CATALOGUE_FOLDER, profile: str = DEFAULT_PROFI
         behaviours=_rules(folder / "conduct.yaml", Behaviour),
         signals=_rules(folder / "signals.yaml", Signal),
         practices=_rules(folder / "practice.yaml", Practice),
-        scoring=_parse(
-            _read_yaml(folder / "scoring.yaml"), Scoring, folder / "scoring.yaml", "scoring"
+        causes=_rules(folder / "causes.yaml", CauseRule),
+        scoring=parse_rule(
+            read_yaml(folder / "scoring.yaml"), Scoring, folder / "scoring.yaml", "scoring"
         ),
     )
     catalogue = _with_overrides(catalogue, street, folder)
@@ -286,7 +327,7 @@ def _with_overrides(catalogue: Catalogue, street: Profile, folder: Path) -> Cata
             return rule
         left.discard(name)
         row = {**rule.model_dump(), **street.overrides[name]}
-        return _parse(row, type(rule), folder / "profiles" / f"{street.id}.yaml", name)
+        return parse_rule(row, type(rule), folder / "profiles" / f"{street.id}.yaml", name)
 
     changed["elements"] = {
         kind: tuple(of_street(rule) for rule in rules) for kind, rules in catalogue.elements.items()
@@ -294,6 +335,7 @@ def _with_overrides(catalogue: Catalogue, street: Profile, folder: Path) -> Cata
     changed["facets"] = {key: of_street(facet) for key, facet in catalogue.facets.items()}
     changed["practices"] = tuple(of_street(rule) for rule in catalogue.practices)
     changed["behaviours"] = tuple(of_street(rule) for rule in catalogue.behaviours)
+    changed["causes"] = tuple(of_street(rule) for rule in catalogue.causes)
     changed["signals"] = tuple(of_street(rule) for rule in catalogue.signals)
     if left:
         raise CatalogueError(
@@ -305,8 +347,8 @@ def _with_overrides(catalogue: Catalogue, street: Profile, folder: Path) -> Cata
 def _check_references(catalogue: Catalogue) -> None:
     rules = [rule for elements in catalogue.elements.values() for rule in elements]
     seen: set[str] = set()
-    sourced: list[Element | Behaviour | Signal | Practice] = [
-        *rules, *catalogue.behaviours, *catalogue.signals, *catalogue.practices
+    sourced: list[Element | Behaviour | Signal | Practice | CauseRule] = [
+        *rules, *catalogue.behaviours, *catalogue.signals, *catalogue.practices, *catalogue.causes
     ]  # fmt: skip
     for rule in sourced:
         if rule.id in seen:

@@ -28,11 +28,11 @@ def check_examples(catalogue: Catalogue, classifier: Classifier | None) -> Itera
         sheet = gather(scene, catalogue, classifier)
         found = any(e.turn.index == last.index for e in sheet.heard(label))
         yield Outcome(label, last.text, expected, found == expected)
-    for practice in catalogue.practices:
-        for expected, example in _each(practice.examples):
-            scene = _scene(example, Role.AGENT, CallKind.FIRST_CONTACT)
-            found = find(practice.when, scene, len(scene.transcript.turns) - 1) is not None
-            yield Outcome(practice.id, example.text, expected, found == expected)
+    for rule in (*catalogue.practices, *catalogue.causes):
+        for expected, example in _each(rule.examples):
+            scene = _scene(example, rule.when.role or Role.AGENT, CallKind.FIRST_CONTACT)
+            found = find(rule.when, scene, len(scene.transcript.turns) - 1) is not None
+            yield Outcome(rule.id, example.text, expected, found == expected)
 
 
 def rule_examples(catalogue: Catalogue) -> Iterator[tuple[str, bool, Scene]]:

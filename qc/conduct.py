@@ -1,6 +1,7 @@
 """Prohibited behaviours of the handler, signals of the citizen, and the words that show them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from qc.catalogue import Catalogue
 from qc.evidence import Evidence, EvidenceSheet
@@ -29,6 +30,22 @@ def judge_behaviours(sheet: EvidenceSheet, catalogue: Catalogue) -> tuple[Behavi
     )
 
 
+def without_doubtful(
+    behaviours: Sequence[BehaviourFinding], doubtful: frozenset[int]
+) -> tuple[tuple[BehaviourFinding, ...], tuple[BehaviourFinding, ...]]:
+    """What stands, and what was heard only in turns that were hardly heard."""
+    stand, fall = [], []
+    for found in behaviours:
+        sure = tuple(quote for quote in found.quotes if quote.turn.index not in doubtful)
+        if not sure:
+            fall.append(found)
+        else:
+            stand.append(
+                replace(found, quotes=sure, confidence=max(quote.confidence for quote in sure))
+            )
+    return tuple(stand), tuple(fall)
+
+
 def judge_signals(sheet: EvidenceSheet, catalogue: Catalogue) -> tuple[SignalFinding, ...]:
     """Every citizen signal that was heard."""
     return tuple(
@@ -50,16 +67,20 @@ def _quotes(heard: Sequence[Evidence]) -> tuple[Quote, ...]:
 
 
 def judge_satisfaction(
-    transcript: Transcript, kind: CallKind, sheet: EvidenceSheet, threshold: float
+    transcript: Transcript,
+    kind: CallKind,
+    sheet: EvidenceSheet,
+    threshold: float,
+    doubtful: frozenset[int] = frozenset(),
 ) -> Satisfaction:
     """The citizen's last word on the result; reply calls only.
 
     Each citizen turn has a probability for each value (`sat.*`); the last turn that says any of
-    them with at least `threshold` decides.
+    them with at least `threshold` decides. Turns that were hardly heard (`doubtful`) do not.
     """
     if kind is not CallKind.REPLY:
         return "none"
-    for turn in reversed(transcript.citizen_turns):
+    for turn in reversed([t for t in transcript.citizen_turns if t.index not in doubtful]):
         values = {
             value: float(sheet.probabilities[f"sat.{value}"][turn.index])
             for value in SATISFACTIONS

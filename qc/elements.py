@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from qc.catalogue import Catalogue, Element, FacetsNeeded
 from qc.evidence import Evidence, EvidenceSheet
-from qc.inspection import ElementFinding, Quote, Status
+from qc.inspection import ElementFinding, Mismatch, Quote, Status
+from qc.reliability import may_hide
 from qc.scene import Scene, holds_for_call
 from qc.slots import Slot
 
@@ -37,6 +38,11 @@ def _judge(
     if status == "partial" and not evidence:
         halves = dict.fromkeys(f for needed in element.partial for f in (*needed.all, *needed.any))
         evidence = [e for facet in halves for e in _best(sheet.heard(facet))]
+    hidden = status in ("partial", "missing") and may_hide(
+        element, scene.transcript, scene.doubtful
+    )
+    if hidden:
+        status = "met"
     lacking = [f for f in facets if not sheet.heard(f)] if status in ("partial", "missing") else []
     return ElementFinding(
         id=element.id,
@@ -48,6 +54,22 @@ def _judge(
         weight=element.weight,
         advice=element.advice,
         source=element.source,
+        undetermined=hidden,
+    )
+
+
+def find_mismatches(
+    scene: Scene, sheet: EvidenceSheet, elements: Sequence[ElementFinding]
+) -> tuple[Mismatch, ...]:
+    """Fields of the order that were said wrongly in a turn that was well heard."""
+    return tuple(
+        Mismatch(slot, element.id, scene.transcript.turns[index], element.source)
+        for element in elements
+        if element.status != "not_applicable"
+        for slot in element.slots
+        if slot.agrees is False
+        for index in [next(i for i, said in sheet.slots.items() if slot in said)]
+        if index not in scene.doubtful
     )
 
 

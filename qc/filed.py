@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from dateutil import parser
 from pydantic import BeforeValidator, Field
 
-from qc.inspection import Satisfaction
+from qc.inspection import Cause, Satisfaction
 from qc.order import Call, CallKind, Filed, OptionalText, Order, blank_is_none
 
 LOCAL = ZoneInfo("Asia/Shanghai")
@@ -55,13 +55,6 @@ class Urgency(StrEnum):
 
 
 FactFinding = Literal["属实", "部分属实", "不属实"]
-Cause = Literal["attitude", "result", "policy", "speed"]
-CAUSE_TITLES: dict[Cause, str] = {
-    "attitude": "服务态度",
-    "result": "处理结果",
-    "policy": "政策限制",
-    "speed": "处理效率",
-}
 
 
 class CallAttempt(Filed):

@@ -4,12 +4,19 @@ from dataclasses import replace
 
 from qc.attitude import judge_attitude, total_score
 from qc.catalogue import Catalogue
+from qc.cause import likely_cause
 from qc.circumstances import was_warned, who_answered, who_ended
-from qc.conduct import judge_behaviours, judge_satisfaction, judge_signals
-from qc.elements import judge_elements
+from qc.conduct import (
+    judge_behaviours,
+    judge_satisfaction,
+    judge_signals,
+    without_doubtful,
+)
+from qc.elements import find_mismatches, judge_elements
 from qc.evidence import Classifier, EvidenceSheet, gather
-from qc.inspection import ElementFinding, Inspection, Praise
+from qc.inspection import BehaviourFinding, ElementFinding, Inspection, Mismatch, Praise
 from qc.order import AnsweredBy, Call, CallKind, EndedBy, Order
+from qc.reliability import UNSURE_ROLES, doubtful_turns
 from qc.scene import Scene, find
 from qc.text import plain
 from qc.transcript import Transcript
@@ -26,14 +33,6 @@ SHARED_ELEMENTS = frozenset(
     }
     | {"rp.self_intro", "rp.verify_demand", "rp.closing", "rp.explain_next"}
 )
-_FIELD_TITLES = {
-    "date": "日期",
-    "address": "地址",
-    "issue": "诉求",
-    "name": "姓名",
-    "department": "部门",
-}
-UNSURE_ROLES = 0.15  # margin below which the roles are reported as uncertain
 
 
 def inspect_call(call: Call, catalogue: Catalogue, classifier: Classifier | None) -> Inspection:
@@ -82,11 +81,17 @@ def inspect_transcript(
         kind=kind,
         answered_by=answered_by or who_answered(transcript),
         ended_by=ended_by or who_ended(transcript),
+        doubtful=doubtful_turns(transcript, catalogue.scoring.min_confidence),
     )
     scene, sheet = _with_citizen_mood(scene, catalogue, classifier)
     elements = judge_elements(scene, sheet, catalogue)
-    behaviours = judge_behaviours(sheet, catalogue)
+    behaviours, doubtful = without_doubtful(judge_behaviours(sheet, catalogue), scene.doubtful)
     citizen = judge_signals(sheet, catalogue)
+    satisfaction = judge_satisfaction(
+        transcript, kind, sheet, _threshold(classifier, "sat.satisfied"), scene.doubtful
+    )
+    attitude = judge_attitude(behaviours, citizen, sheet, scene, catalogue)
+    mismatches = find_mismatches(scene, sheet, elements)
     return Inspection(
         call_id=call_id,
         kind=kind,
@@ -97,13 +102,14 @@ def inspect_transcript(
         elements=elements,
         behaviours=behaviours,
         citizen=citizen,
-        satisfaction=judge_satisfaction(
-            transcript, kind, sheet, _threshold(classifier, "sat.satisfied")
-        ),
-        attitude=judge_attitude(behaviours, citizen, sheet, catalogue),
+        satisfaction=satisfaction,
+        attitude=attitude,
         score=total_score(elements, behaviours, catalogue.scoring),
         praise=_praise(scene, catalogue),
-        warnings=(*warnings, *_doubts(transcript, elements)),
+        mismatches=mismatches,
+        cause=likely_cause(scene, satisfaction, attitude, catalogue),
+        doubtful=doubtful,
+        warnings=(*warnings, *_doubts(transcript, elements, doubtful, mismatches)),
     )
 
 
@@ -115,19 +121,24 @@ def _with_citizen_mood(
     abusive = frozenset(e.turn.index for e in sheet.heard("ct.abuse"))
     facts = replace(
         scene,
-        upset=_is_upset(scene, sheet, classifier),
+        upset_turns=_upset_turns(scene, sheet, classifier),
         warned=was_warned(scene.transcript, abusive),
     )
     return facts, gather(facts, catalogue, classifier) if facts.warned else sheet
 
 
-def _is_upset(scene: Scene, sheet: EvidenceSheet, classifier: Classifier | None) -> bool:
-    """Whether the citizen shows anger, fear, tears or reproach anywhere in the call."""
+def _upset_turns(
+    scene: Scene, sheet: EvidenceSheet, classifier: Classifier | None
+) -> frozenset[int]:
+    """Turns in which the citizen shows anger, fear, tears or reproach."""
     if classifier is None or "upset" not in sheet.probabilities:
-        return any(sheet.heard(s) for s in ("ct.abuse", "ct.threat", "ct.attitude_complaint"))
+        shown = ("ct.abuse", "ct.threat", "ct.attitude_complaint")
+        return frozenset(e.turn.index for signal in shown for e in sheet.heard(signal))
     threshold = _threshold(classifier, "upset")
-    return any(
-        sheet.probabilities["upset"][t.index] >= threshold for t in scene.transcript.citizen_turns
+    return frozenset(
+        t.index
+        for t in scene.transcript.citizen_turns
+        if sheet.probabilities["upset"][t.index] >= threshold
     )
 
 
@@ -151,16 +162,18 @@ def _praise(scene: Scene, catalogue: Catalogue) -> tuple[Praise, ...]:
     return tuple(found)
 
 
-def _doubts(transcript: Transcript, elements: tuple[ElementFinding, ...]) -> tuple[str, ...]:
+def _doubts(
+    transcript: Transcript,
+    elements: tuple[ElementFinding, ...],
+    doubtful: tuple[BehaviourFinding, ...],
+    mismatches: tuple[Mismatch, ...],
+) -> tuple[str, ...]:
     doubts = []
     if not any(plain(turn.text) for turn in transcript.agent_turns):
         doubts.append("录音里没有听到经办人说话")
     elif transcript.role_margin < UNSURE_ROLES:
         doubts.append("经办人与市民的区分把握不大，请人工确认角色")
-    for element in elements:
-        for slot in element.slots if element.status != "not_applicable" else ():
-            if slot.agrees is False:
-                doubts.append(
-                    f"核对的{_FIELD_TITLES[slot.name]}与工单不符：说的是“{slot.said}”，工单为“{slot.filed}”"
-                )
-    return tuple(dict.fromkeys(doubts))
+    unheard = [*(e.title for e in elements if e.undetermined), *(b.title for b in doubtful)]
+    if unheard:
+        doubts.append(f"有听不清的地方，{'、'.join(unheard)}未作判定，请人工听一下")
+    return (*doubts, *dict.fromkeys(mismatch.text for mismatch in mismatches))

@@ -6,12 +6,13 @@ from typing import Any, Literal
 
 from qc.catalogue import Severity, Source
 from qc.order import AnsweredBy, CallKind, EndedBy, Order
-from qc.slots import Slot
+from qc.slots import SLOT_TITLES, Slot
 from qc.transcript import Transcript, Turn
 
 Status = Literal["met", "partial", "missing", "not_applicable"]
 Satisfaction = Literal["satisfied", "basically", "neutral", "dissatisfied", "none"]
 Level = Literal["good", "minor", "serious"]
+Cause = Literal["attitude", "result", "policy", "speed"]
 
 STATUS_TITLES: dict[Status, str] = {
     "met": "做到",
@@ -25,6 +26,14 @@ SATISFACTION_TITLES: dict[Satisfaction, str] = {
     "neutral": "一般",
     "dissatisfied": "不满意",
     "none": "未表态",
+}
+
+
+CAUSE_TITLES: dict[Cause, str] = {
+    "attitude": "服务态度",
+    "result": "处理结果",
+    "policy": "政策限制",
+    "speed": "处理效率",
 }
 
 
@@ -50,6 +59,7 @@ class ElementFinding:
     weight: float
     advice: str
     source: Source
+    undetermined: bool = False  # hardly heard: the status is the most favourable, a person decides
 
 
 @dataclass(frozen=True)
@@ -80,6 +90,38 @@ class SignalFinding:
     @property
     def turns(self) -> list[int]:
         return [quote.turn.index for quote in self.quotes]
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """What the handler said that differs from the order, and nowhere said rightly."""
+
+    slot: Slot
+    element: str  # id of the element under which it is compared
+    turn: Turn
+    source: Source
+
+    @property
+    def title(self) -> str:
+        return f"核对的{SLOT_TITLES[self.slot.name]}与工单不符"
+
+    @property
+    def text(self) -> str:
+        return f"{self.title}：说的是“{self.slot.said}”，工单为“{self.slot.filed}”"
+
+
+@dataclass(frozen=True)
+class LikelyCause:
+    """The likeliest cause of dissatisfaction, with the words that speak for it."""
+
+    id: Cause
+    points: float  # what speaks for it, beside what speaks for the others
+    others: tuple[tuple[Cause, float], ...]
+    quotes: tuple[Quote, ...]
+
+    @property
+    def title(self) -> str:
+        return CAUSE_TITLES[self.id]
 
 
 @dataclass(frozen=True)
@@ -124,7 +166,16 @@ class Inspection:
     attitude: Attitude
     score: int  # 0..100
     praise: tuple[Praise, ...] = ()
+    mismatches: tuple[Mismatch, ...] = ()
+    cause: LikelyCause | None = None  # of dissatisfaction
+    doubtful: tuple[BehaviourFinding, ...] = ()  # heard only where hardly anything was heard
     warnings: tuple[str, ...] = ()  # about the recording, the roles, the order; Chinese sentences
+
+    @property
+    def undetermined(self) -> list[str]:
+        """Elements and behaviours on which a person must decide."""
+        elements = [e.id for e in self.elements if e.undetermined]
+        return [*elements, *(b.id for b in self.doubtful)]
 
     def to_json(self) -> dict[str, Any]:
         """The verdict as the command line and the API give it (one object a call)."""
@@ -149,15 +200,45 @@ class Inspection:
                 "reasons": [{"points": r.points, "text": r.text} for r in self.attitude.reasons],
             },
             "score": self.score,
+            "mismatches": [_mismatch_json(m) for m in self.mismatches],
+            "cause": _cause_json(self.cause) if self.cause else None,
+            "undetermined": self.undetermined,
             "answered_by": self.answered_by,
             "ended_by": self.ended_by,
             "warnings": list(self.warnings),
         }
 
 
+def _mismatch_json(mismatch: Mismatch) -> dict[str, Any]:
+    return {
+        "field": mismatch.slot.name,
+        "said": mismatch.slot.said,
+        "filed": mismatch.slot.filed,
+        "element": mismatch.element,
+        "turn": mismatch.turn.index,
+        "start": mismatch.turn.start,
+        "quote": mismatch.turn.text,
+        "title": mismatch.title,
+        "source": _source_json(mismatch.source),
+    }
+
+
+def _cause_json(cause: LikelyCause) -> dict[str, Any]:
+    return {
+        "id": cause.id,
+        "title": cause.title,
+        "points": cause.points,
+        "others": dict(cause.others),
+        "evidence": [
+            {"turn": q.turn.index, "quote": q.text, "start": q.turn.start} for q in cause.quotes
+        ],
+    }
+
+
 def _element_json(element: ElementFinding) -> dict[str, Any]:
     return {
         "status": element.status,
+        "undetermined": element.undetermined,
         "evidence": [
             {"turn": q.turn.index, "quote": q.text, "facet": q.label, "start": q.turn.start}
             for q in element.evidence

@@ -1,13 +1,16 @@
 """From a decoded recording to a transcript with roles."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from models.recogniser import Recogniser
-from qc.audio import Recording, describe_sound
+from qc.audio import SAMPLE_RATE, Recording, describe_sound
 from qc.order import CallKind, Order
 from qc.roles import build_transcript, without_split_voice
 from qc.speech import Speech, transcribe
-from qc.transcript import Transcript
+from qc.transcript import Role, Transcript, Turn
 
 UNSURE_WORDS = 0.5  # mean confidence of a recording below which its text is not to be relied on
 UNSURE_VOICES = 0.25  # silhouette; pairs of the same sex are above, mostly
@@ -32,9 +35,35 @@ def listen(recording: Recording, kind: CallKind, recogniser: Recogniser, prompt:
     """
     sound = describe_sound(recording)
     speech = without_split_voice(transcribe(recording, sound, recogniser, prompt), kind)
-    transcript = build_transcript(speech.utterances, kind)
+    transcript = with_loudness(build_transcript(speech.utterances, kind), recording.samples)
     doubts = () if sound.silent else _doubts(speech, transcript)
     return Heard(transcript, (*recording.warnings, *sound.notes, *doubts))
+
+
+def with_loudness(transcript: Transcript, samples: NDArray[np.float32]) -> Transcript:
+    """Each turn's loudness in dB against the median of its speaker's turns.
+
+    Args:
+        samples: (channels, n) at `SAMPLE_RATE`; the louder channel of a turn counts.
+    """
+    levels = {turn.index: _level(turn, samples) for turn in transcript.turns}
+    usual = {
+        role: float(np.median([levels[t.index] for t in transcript.turns if t.role is role] or [0]))
+        for role in Role
+    }
+    turns = (
+        replace(turn, loudness=round(levels[turn.index] - usual[turn.role], 1))
+        for turn in transcript.turns
+    )
+    return replace(transcript, turns=tuple(turns))
+
+
+def _level(turn: Turn, samples: NDArray[np.float32]) -> float:
+    """Mean power of a turn, dB."""
+    start, end = (int((at or 0.0) * SAMPLE_RATE) for at in (turn.start, turn.end))
+    cut = samples[:, start : max(end, start + 1)].astype(np.float64)
+    power = float(np.square(cut).mean(axis=1).max()) if cut.size else 0.0
+    return 10 * float(np.log10(power + 1e-10))
 
 
 def prompt_for(order: Order) -> str:

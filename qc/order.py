@@ -78,6 +78,7 @@ class SpokenTurn(Filed):
     fast: bool = False
     start: float | None = None
     end: float | None = None
+    confidence: float | None = Field(default=None, ge=0, le=1)  # of the recogniser
 
 
 class Call(Filed):

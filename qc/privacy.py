@@ -203,6 +203,13 @@ def masked(inspection: Inspection) -> Inspection:
         behaviours=tuple(replace(b, quotes=quotes(b.quotes)) for b in inspection.behaviours),
         citizen=tuple(replace(s, quotes=quotes(s.quotes)) for s in inspection.citizen),
         attitude=replace(inspection.attitude, reasons=reasons),
+        mismatches=tuple(
+            replace(m, slot=_masked_slot(m.slot, order), turn=turn(m.turn))
+            for m in inspection.mismatches
+        ),
+        cause=inspection.cause
+        and replace(inspection.cause, quotes=quotes(inspection.cause.quotes)),
+        doubtful=tuple(replace(b, quotes=quotes(b.quotes)) for b in inspection.doubtful),
         praise=tuple(replace(p, turn=turn(p.turn)) for p in inspection.praise),
         warnings=tuple(mask(warning, order) for warning in inspection.warnings),
     )

@@ -63,6 +63,7 @@ class ElementVerdict(_Record):
     evidence: tuple[ElementEvidence, ...]
     lacking: tuple[str, ...]
     advice: str
+    undetermined: bool = False
 
 
 class BehaviourVerdict(_Record):
@@ -166,7 +167,7 @@ def call_page(
     """
     shown = inspection if unmasked else masked(inspection)
     name = recording or inspection.call_id or "通话"
-    applicable = [e for e in shown.elements if e.status != "not_applicable"]
+    applicable = [e for e in shown.elements if e.status != "not_applicable" and not e.undetermined]
     return (
         _environment()
         .get_template("call.html.jinja")

@@ -25,8 +25,13 @@ class Scene:
     kind: CallKind
     answered_by: AnsweredBy = "petitioner"
     ended_by: EndedBy = "both"
-    upset: bool = False
+    upset_turns: frozenset[int] = frozenset()  # where the citizen shows anger, fear or reproach
     warned: bool = False
+    doubtful: frozenset[int] = frozenset()  # turns that were hardly heard
+
+    @property
+    def upset(self) -> bool:
+        return bool(self.upset_turns)
 
     @cached_property
     def texts(self) -> tuple[str, ...]:

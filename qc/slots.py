@@ -16,6 +16,13 @@ from qc.text import NUMERAL, plain, simplify, syllables
 
 SlotName = Literal["date", "address", "issue", "name", "department"]
 
+SLOT_TITLES: dict[SlotName, str] = {
+    "date": "日期",
+    "address": "地址",
+    "issue": "诉求",
+    "name": "姓名",
+    "department": "部门",
+}
 MIN_ADDRESS_SIMILARITY = 80  # of the pinyin of the place name, 0..100
 MIN_ISSUE_SIMILARITY = 0.5  # share of the filed issue's syllable pairs that were said
 MIN_NAME_SIMILARITY = 85
