@@ -277,7 +277,7 @@ class UploadRow(Table):
 
 
 class NoticeRow(Table):
-    """Something that people must be told (qc.notices.Notice); one row an event, for ever."""
+    """Something that people must be told (qc.notices.order_notices.Notice); one row an event, for ever."""
 
     __tablename__ = "notices"
 

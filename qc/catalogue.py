@@ -169,8 +169,8 @@ class Profile(Strict):
     title: str
     document: str
     overrides: dict[str, dict[str, Any]] = {}  # rule id -> keys of the rule
-    timing: dict[str, Any] = {}  # deadlines and attempts: `qc.timing.Timing`
-    notices: dict[str, dict[str, Any]] = {}  # notice rule id -> keys: `qc.notice_rules.NoticeRule`
+    timing: dict[str, Any] = {}  # deadlines and attempts: `qc.deadlines.timing.Timing`
+    notices: dict[str, dict[str, Any]] = {}  # notice rule id -> keys: `qc.notices.rules.NoticeRule`
 
 
 class Catalogue(Strict):

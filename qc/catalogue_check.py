@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from qc.catalogue import Behaviour, Catalogue, Example, Examples, Signal
+from qc.catalogue import Behaviour, Catalogue, CauseRule, Example, Examples, Practice, Signal
 from qc.conditions import CallContext
 from qc.evidence import Classifier, gather
 from qc.order import CallKind, Order
@@ -28,7 +28,8 @@ def check_examples(catalogue: Catalogue, classifier: Classifier | None) -> Itera
         sheet = gather(scene, catalogue, classifier)
         found = any(e.turn.index == last.index for e in sheet.heard(label))
         yield Outcome(label, last.text, expected, found == expected)
-    for rule in (*catalogue.practices, *catalogue.causes):
+    cued: tuple[Practice | CauseRule, ...] = (*catalogue.practices, *catalogue.causes)
+    for rule in cued:
         for expected, example in _each(rule.examples):
             scene = _scene(example, rule.when.role or Role.AGENT, CallKind.FIRST_CONTACT)
             found = find(rule.when, scene, len(scene.transcript.turns) - 1) is not None

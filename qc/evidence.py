@@ -2,13 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.judge.context import PREVIOUS_TURNS, Utterance
+from models.semantic import AGREES, nudge
 from qc.catalogue import Catalogue
 from qc.conditions import Condition
 from qc.scene import Scene, find
@@ -34,9 +35,15 @@ class Classifier(Protocol):
     def judge(self, batch: Sequence[Utterance]) -> NDArray[np.float32]: ...
 
 
+class Semantic(Protocol):
+    """The optional semantic layer: how far each text leans to each label, -1..1."""
+
+    def lean(self, texts: Sequence[str]) -> Mapping[str, NDArray[np.float32]]: ...
+
+
 @dataclass(frozen=True)
 class Evidence:
-    """One label heard in one turn. `layers` says who heard it: cue, slot, learned."""
+    """One label heard in one turn. `layers`: cue, slot, learned, semantic, llm."""
 
     label: str
     turn: Turn
@@ -61,7 +68,12 @@ class EvidenceSheet:
         return self.by_label.get(label, ())
 
 
-def gather(scene: Scene, catalogue: Catalogue, classifier: Classifier | None) -> EvidenceSheet:
+def gather(
+    scene: Scene,
+    catalogue: Catalogue,
+    classifier: Classifier | None,
+    semantic: Semantic | None = None,
+) -> EvidenceSheet:
     """Ask every rule and the classifier of every turn.
 
     A label that the classifier knows is decided by its probability, to which cues and slots
@@ -74,6 +86,8 @@ def gather(scene: Scene, catalogue: Catalogue, classifier: Classifier | None) ->
     if classifier is not None and turns:
         table = classifier.judge(as_utterances(scene, cues, slots))
         learned = {label: table[:, column] for column, label in enumerate(classifier.labels)}
+    leans = semantic.lean([turn.text for turn in turns]) if semantic and turns else {}
+    learned = {k: nudge(p, leans[k]) if k in leans else p for k, p in learned.items()}
     by_label: dict[str, list[Evidence]] = defaultdict(list)
     decisive = {rule.id for rule in catalogue.behaviours if rule.decisive}
     for label, role, _, only_if in _questions(catalogue):
@@ -84,6 +98,8 @@ def gather(scene: Scene, catalogue: Catalogue, classifier: Classifier | None) ->
             evidence = _decide(label, turn, cues, slots, learned, threshold, label in decisive)
             if evidence is None or (only_if and find(only_if, scene, turn.index) is None):
                 continue
+            if label in leans and leans[label][turn.index] >= AGREES:
+                evidence = replace(evidence, layers=(*evidence.layers, "semantic"))
             by_label[label].append(evidence)
     return EvidenceSheet(by_label, learned, slots)
 

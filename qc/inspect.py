@@ -13,11 +13,12 @@ from qc.conduct import (
     without_doubtful,
 )
 from qc.elements import find_mismatches, judge_elements
-from qc.evidence import Classifier, EvidenceSheet, gather
+from qc.evidence import Classifier, EvidenceSheet, Semantic, gather
 from qc.inspection import BehaviourFinding, ElementFinding, Inspection, Mismatch, Praise
 from qc.order import AnsweredBy, Call, CallKind, EndedBy, Order
 from qc.reliability import UNSURE_ROLES, doubtful_turns
 from qc.scene import Scene, find
+from qc.second_opinion import Adviser, seek_second_opinion
 from qc.text import plain
 from qc.transcript import Transcript
 
@@ -35,7 +36,14 @@ SHARED_ELEMENTS = frozenset(
 )
 
 
-def inspect_call(call: Call, catalogue: Catalogue, classifier: Classifier | None) -> Inspection:
+def inspect_call(
+    call: Call,
+    catalogue: Catalogue,
+    classifier: Classifier | None,
+    *,
+    semantic: Semantic | None = None,
+    adviser: Adviser | None = None,
+) -> Inspection:
     """Judge a call whose turns are given."""
     return inspect_transcript(
         call.transcript(),
@@ -46,6 +54,8 @@ def inspect_call(call: Call, catalogue: Catalogue, classifier: Classifier | None
         call_id=call.call_id,
         answered_by=call.answered_by,
         ended_by=call.ended_by,
+        semantic=semantic,
+        adviser=adviser,
     )
 
 
@@ -72,6 +82,8 @@ def inspect_transcript(
     call_id: str = "",
     answered_by: AnsweredBy | None = None,
     ended_by: EndedBy | None = None,
+    semantic: Semantic | None = None,
+    adviser: Adviser | None = None,
     warnings: tuple[str, ...] = (),
 ) -> Inspection:
     """Judge a transcript; what is not known of the call's circumstances is read off the words."""
@@ -83,7 +95,9 @@ def inspect_transcript(
         ended_by=ended_by or who_ended(transcript),
         doubtful=doubtful_turns(transcript, catalogue.scoring.min_confidence),
     )
-    scene, sheet = _with_citizen_mood(scene, catalogue, classifier)
+    scene, sheet = _with_citizen_mood(scene, catalogue, classifier, semantic)
+    advice = seek_second_opinion(scene, sheet, catalogue, classifier, adviser)
+    sheet = advice.sheet
     elements = judge_elements(scene, sheet, catalogue)
     behaviours, doubtful = without_doubtful(judge_behaviours(sheet, catalogue), scene.doubtful)
     citizen = judge_signals(sheet, catalogue)
@@ -109,22 +123,30 @@ def inspect_transcript(
         mismatches=mismatches,
         cause=likely_cause(scene, satisfaction, attitude, catalogue),
         doubtful=doubtful,
-        warnings=(*warnings, *_doubts(transcript, elements, doubtful, mismatches)),
+        warnings=(
+            *warnings,
+            *_doubts(transcript, elements, doubtful, mismatches),
+            *advice.warnings,
+        ),
+        opinions=advice.opinions,
     )
 
 
 def _with_citizen_mood(
-    scene: Scene, catalogue: Catalogue, classifier: Classifier | None
+    scene: Scene,
+    catalogue: Catalogue,
+    classifier: Classifier | None,
+    semantic: Semantic | None,
 ) -> tuple[Scene, EvidenceSheet]:
     """Evidence, with the facts that the rules ask about and that only the evidence can tell."""
-    sheet = gather(scene, catalogue, classifier)
+    sheet = gather(scene, catalogue, classifier, semantic)
     abusive = frozenset(e.turn.index for e in sheet.heard("ct.abuse"))
     facts = replace(
         scene,
         upset_turns=_upset_turns(scene, sheet, classifier),
         warned=was_warned(scene.transcript, abusive),
     )
-    return facts, gather(facts, catalogue, classifier) if facts.warned else sheet
+    return facts, gather(facts, catalogue, classifier, semantic) if facts.warned else sheet
 
 
 def _upset_turns(

@@ -150,6 +150,19 @@ class Praise:
 
 
 @dataclass(frozen=True)
+class Opinion:
+    """What a language model said of a doubtful finding. A rejected one is no finding any more."""
+
+    rule: str  # id of a behaviour, signal or facet
+    title: str
+    turn: Turn
+    found: bool  # whether the other layers had found it
+    confidence: float  # theirs
+    verdict: Literal["confirm", "reject", "undecided"]
+    reason: str
+
+
+@dataclass(frozen=True)
 class Inspection:
     """Everything that was found in one call."""
 
@@ -170,6 +183,7 @@ class Inspection:
     cause: LikelyCause | None = None  # of dissatisfaction
     doubtful: tuple[BehaviourFinding, ...] = ()  # heard only where hardly anything was heard
     warnings: tuple[str, ...] = ()  # about the recording, the roles, the order; Chinese sentences
+    opinions: tuple[Opinion, ...] = ()  # in the order asked
 
     @property
     def undetermined(self) -> list[str]:
@@ -206,6 +220,7 @@ class Inspection:
             "answered_by": self.answered_by,
             "ended_by": self.ended_by,
             "warnings": list(self.warnings),
+            "opinions": [_opinion_json(o) for o in self.opinions],
         }
 
 
@@ -263,6 +278,19 @@ def _behaviour_json(behaviour: BehaviourFinding) -> dict[str, Any]:
         "layers": sorted({layer for quote in behaviour.quotes for layer in quote.layers}),
         "instead": behaviour.instead,
         "source": _source_json(behaviour.source),
+    }
+
+
+def _opinion_json(opinion: Opinion) -> dict[str, Any]:
+    return {
+        "id": opinion.rule,
+        "title": opinion.title,
+        "turn": opinion.turn.index,
+        "quote": opinion.turn.text,
+        "found": opinion.found,
+        "confidence": round(opinion.confidence, 3),
+        "verdict": opinion.verdict,
+        "reason": opinion.reason,
     }
 
 

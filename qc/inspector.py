@@ -1,29 +1,57 @@
 """The whole chain for recordings: audio in, inspection out. Loads everything once."""
 
 import hashlib
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from models.judge.classifier import WEIGHTS, UtteranceClassifier, load_classifier
 from models.recogniser import Recogniser, load_recogniser
+from models.second_opinion import OpinionSettings, SecondOpinion
+from models.semantic import SemanticLayer, fingerprint, load_encoder
 from qc.audio import Recording, read_recording
 from qc.batch import BatchItem
-from qc.catalogue import CATALOGUE_FOLDER, DEFAULT_PROFILE, Catalogue, load_catalogue
-from qc.inspect import guess_kind, inspect_transcript
+from qc.catalogue import (
+    CATALOGUE_FOLDER,
+    DEFAULT_PROFILE,
+    Behaviour,
+    Catalogue,
+    Example,
+    Facet,
+    Signal,
+    load_catalogue,
+)
+from qc.inspect import guess_kind, inspect_call, inspect_transcript
 from qc.inspection import Inspection
 from qc.listen import listen, prompt_for
-from qc.order import CallKind, Order
+from qc.order import Call, CallKind, Order
 
 
 class Inspector:
     """Inspects recordings by one street's standards with one recogniser.
 
     Nothing is loaded before it is needed; instances can be pickled to worker processes.
+
+    Args:
+        asr: the recogniser, see `load_recogniser`.
+        profile: the street.
+        second_opinion: endpoint of a language model to ask about doubtful findings; None: off.
+        encoder: folder of a sentence-transformers model for the semantic layer; None: off.
     """
 
-    def __init__(self, asr: str = "demo", profile: str = DEFAULT_PROFILE) -> None:
+    def __init__(
+        self,
+        asr: str = "demo",
+        profile: str = DEFAULT_PROFILE,
+        *,
+        second_opinion: OpinionSettings | None = None,
+        encoder: Path | None = None,
+    ) -> None:
         self.asr = asr
         self.profile = profile
+        self.second_opinion = second_opinion
+        self.encoder = encoder
 
     @cached_property
     def recogniser(self) -> Recogniser:
@@ -37,8 +65,19 @@ class Inspector:
     def classifier(self) -> UtteranceClassifier:
         return load_classifier()
 
-    def __getstate__(self) -> dict[str, str]:
-        return {"asr": self.asr, "profile": self.profile}
+    @cached_property
+    def adviser(self) -> SecondOpinion | None:
+        return SecondOpinion(self.second_opinion) if self.second_opinion else None
+
+    @cached_property
+    def semantic(self) -> SemanticLayer | None:
+        if self.encoder is None:
+            return None
+        return SemanticLayer(load_encoder(self.encoder), _example_texts(self.catalogue))
+
+    def __getstate__(self) -> dict[str, Any]:
+        options = ("asr", "profile", "second_opinion", "encoder")
+        return {name: getattr(self, name) for name in options}
 
     @property
     def setup(self) -> str:
@@ -50,11 +89,22 @@ class Inspector:
         if checkpoint.is_file():
             stat = checkpoint.stat()
             made_of.update(f"{stat.st_size} {stat.st_mtime_ns}".encode())
+        if self.second_opinion is not None:
+            made_of.update(self.second_opinion.identity.encode())
+        if self.encoder is not None:
+            made_of.update(fingerprint(self.encoder).encode())
         return f"{self.asr} {self.profile} {made_of.hexdigest()[:16]}"
 
     def load(self) -> None:
         """Load everything now, so that what is missing shows before the first recording."""
         assert self.catalogue and self.classifier and self.recogniser
+        _ = self.adviser, self.semantic
+
+    def inspect_call(self, call: Call) -> Inspection:
+        """Inspect a call whose turns are given."""
+        return inspect_call(
+            call, self.catalogue, self.classifier, semantic=self.semantic, adviser=self.adviser
+        )
 
     def inspect_item(self, item: BatchItem) -> Inspection:
         """Inspect one recording of a spot check."""
@@ -84,5 +134,19 @@ class Inspector:
             self.catalogue,
             self.classifier,
             call_id=recording.path.name,
+            semantic=self.semantic,
+            adviser=self.adviser,
             warnings=heard.warnings,
         )
+
+
+def _example_texts(catalogue: Catalogue) -> dict[str, tuple[list[str], list[str]]]:
+    """Positive and negative example turns of everything that can be heard."""
+    rules: list[Facet | Behaviour | Signal] = [
+        *catalogue.facets.values(), *catalogue.behaviours, *catalogue.signals
+    ]  # fmt: skip
+    return {rule.id: (_texts(rule.examples.yes), _texts(rule.examples.no)) for rule in rules}
+
+
+def _texts(examples: Sequence[str | Example]) -> list[str]:
+    return [example if isinstance(example, str) else example.text for example in examples]

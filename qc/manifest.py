@@ -149,14 +149,14 @@ def _with_sidecar(item: BatchItem) -> BatchItem:
     for beside in (path.with_name(path.name + ORDER), path.with_name(path.stem + ORDER)):
         if is_file(beside):
             try:
-                kind, order = _read_order(beside)
+                kind, order = read_order_file(beside)
             except OrderError as error:
                 return replace(item, fault=str(error))
             return replace(item, kind=item.kind or kind or _kind_in(item.name), order=order)
     return replace(item, kind=item.kind or _kind_in(item.name))
 
 
-def _read_order(path: Path) -> tuple[CallKind | None, Order]:
+def read_order_file(path: Path) -> tuple[CallKind | None, Order]:
     """An order file: the order's fields, or `order` with them; `kind` beside them."""
     order = read_order(path)  # says what is wrong with the file
     fields = json.loads(path.read_text(encoding="utf-8-sig"))
@@ -206,7 +206,7 @@ def _manifest_item(path: Path, number: int, cells: dict[str, str]) -> BatchItem:
             raise OrderError("这一行没有写录音文件")
         kind, filed, order = _kind(cells.pop("kind", "")), cells.pop("order", ""), Order()
         if filed.lower().endswith(".json"):
-            said, order = _read_order(path.parent / filed)
+            said, order = read_order_file(path.parent / filed)
             kind = kind or said
         elif filed:
             cells["order_id"] = cells.get("order_id") or filed

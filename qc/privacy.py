@@ -212,6 +212,9 @@ def masked(inspection: Inspection) -> Inspection:
         doubtful=tuple(replace(b, quotes=quotes(b.quotes)) for b in inspection.doubtful),
         praise=tuple(replace(p, turn=turn(p.turn)) for p in inspection.praise),
         warnings=tuple(mask(warning, order) for warning in inspection.warnings),
+        opinions=tuple(
+            replace(o, turn=turn(o.turn), reason=mask(o.reason, order)) for o in inspection.opinions
+        ),
     )
 
 

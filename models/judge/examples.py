@@ -18,6 +18,7 @@ from qc.transcript import Role, Transcript, Turn
 
 CORPUS = Path(__file__).resolve().parents[2] / "samples" / "corpus"
 RULE_WEIGHT = 5.0  # a rule's own example against a turn of the corpus
+REVIEW_WEIGHT = 3.0  # a turn that a reviewer has decided on
 # Signals that only an upset citizen gives.
 UPSET_SIGNALS = frozenset({"ct.abuse", "ct.threat", "ct.attitude_complaint"})
 
@@ -42,11 +43,16 @@ def read_examples(catalogue: Catalogue, corpus: Path = CORPUS) -> list[Example]:
     """All labelled turns: the rules' own examples, single turns, and those of whole calls."""
     found = list(_examples_of_rules(catalogue))
     for path in sorted(corpus.glob("utterances-*.jsonl")):
-        found += [_single(row, catalogue) for row in _rows(path)]
-    for path in sorted((*corpus.glob("dev-*.jsonl"), *corpus.glob("calls-*.jsonl"))):
-        for row in _rows(path):
-            found += _turns_of_call(row, catalogue)
+        found += [example_of_turn(row, catalogue) for row in _rows(path)]
+    for row in labelled_calls(corpus):
+        found += examples_of_call(row, catalogue)
     return found
+
+
+def labelled_calls(corpus: Path = CORPUS) -> Iterator[dict[str, Any]]:
+    """Every labelled call as its file has it."""
+    for path in sorted((*corpus.glob("dev-*.jsonl"), *corpus.glob("calls-*.jsonl"))):
+        yield from _rows(path)
 
 
 def _examples_of_rules(catalogue: Catalogue) -> Iterator[Example]:
@@ -69,8 +75,11 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
 
 
-def _single(row: Mapping[str, Any], catalogue: Catalogue) -> Example:
-    """One turn with its context. Whether the call ended with it is unknown: cues assume so."""
+def example_of_turn(row: Mapping[str, Any], catalogue: Catalogue) -> Example:
+    """One turn with its context. Whether the call ended with it is unknown: cues assume so.
+
+    A turn that was reviewed says for which labels only (`known`).
+    """
     previous = [_spoken(line) for line in row.get("prev") or ()]
     spoken = [*previous, (Role(row["role"]), row["text"])]
     turns = tuple(Turn(i, role, text) for i, (role, text) in enumerate(spoken))
@@ -91,7 +100,8 @@ def _single(row: Mapping[str, Any], catalogue: Catalogue) -> Example:
     return Example(
         replace(utterance, hints=hints),
         frozenset(labels),
-        frozenset(_groups_of_single(row)),
+        frozenset(row["known"] if "known" in row else _groups_of_single(row)),
+        weight=REVIEW_WEIGHT if "known" in row else 1.0,
     )
 
 
@@ -112,7 +122,8 @@ def _groups_of_single(row: Mapping[str, Any]) -> Iterable[str]:
         yield "upset"
 
 
-def _turns_of_call(row: Mapping[str, Any], catalogue: Catalogue) -> Iterator[Example]:
+def examples_of_call(row: Mapping[str, Any], catalogue: Catalogue) -> Iterator[Example]:
+    """Each turn of a labelled call."""
     call = Call.model_validate(row)
     scene = Scene(
         call.transcript(),

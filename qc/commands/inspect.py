@@ -14,7 +14,7 @@ from rich.console import Console
 from qc.catalogue import DEFAULT_PROFILE, Catalogue, load_catalogue
 from qc.commands.common import Kind, ProfileName, Recogniser, console, output, refuse_overwriting
 from qc.errors import OrderError, QcError
-from qc.order import CallKind, Order, read_call, read_lines, read_order
+from qc.order import CallKind, Order, read_call, read_lines
 
 if TYPE_CHECKING:
     from qc.inspector import Inspector
@@ -35,6 +35,7 @@ def inspect(
 ) -> None:
     """检查录音（或已有文字的通话）。"""
     from qc.inspector import Inspector
+    from qc.manifest import read_order_file
 
     refuse_overwriting(json_out, calls, order, *(recordings or ()))
     if calls is not None and (recordings or order or kind):
@@ -42,8 +43,8 @@ def inspect(
     if calls is not None:
         _inspect_calls(calls, load_catalogue(profile=profile), json_out)
     elif recordings:
-        filed = read_order(order) if order else Order()
-        _inspect_recordings(recordings, kind, filed, Inspector(asr, profile), json_out)
+        said, filed = read_order_file(order) if order else (None, Order())
+        _inspect_recordings(recordings, kind or said, filed, Inspector(asr, profile), json_out)
     else:
         raise QcError("没有给出要检查的录音", "请写录音文件名，或用 --calls 指定通话文件")
 

@@ -96,3 +96,16 @@ def test_catalog_schema_is_json_schema_of_every_file() -> None:
     files = {p.name for p in (ROOT / "scripts_catalog").glob("*.yaml")} - {"documents.yaml"}
     assert files < set(schemas)
     assert "when" in schemas["conduct.yaml"]["properties"]
+
+
+def test_an_order_may_be_wrapped_with_the_kind_of_the_call(tmp_path: Path) -> None:
+    recording = next((ROOT / "samples" / "recordings").glob("07*"))
+    order = json.loads(next((ROOT / "samples" / "orders").glob("07*")).read_text("utf-8"))
+    wrapped = tmp_path / "order.json"
+    wrapped.write_text(json.dumps({"kind": "reply", "order": order}), "utf-8")
+    out = tmp_path / "out.jsonl"
+    run = hotline_qc("inspect", recording, "--order", wrapped, "--json", out)
+    assert run.returncode == 0, run.stderr
+    row = json.loads(out.read_text("utf-8"))
+    assert row["kind"] == "reply"
+    assert row["elements"]["rp.verify_demand"]["slots"]["issue"]["filed"] == order["issue"]

@@ -1,0 +1,1 @@
+"""When what is due: working time, each street's deadlines, and the calls that nobody answered."""
