@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from api import problems
+from api import pages, problems
 from api.body_limit import BodyLimit
 from api.headers import SecurityHeaders
 from api.idempotency import HEADER, Idempotency
@@ -57,6 +57,7 @@ def create_app(service: Service) -> FastAPI:
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)
+    pages.mount(app)
     measure(app, service)
     app.add_middleware(Idempotency)
     app.add_middleware(BodyLimit)

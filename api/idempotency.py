@@ -161,7 +161,7 @@ def _claim(service: Service, claim: _Claim) -> Response | None:
 
 def _insert(session: Session, claim: _Claim) -> bool:
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    values = {
+    values: dict[str, object] = {
         "actor": claim.actor,
         "key": claim.key,
         "request_hash": claim.request_hash,

@@ -50,8 +50,8 @@ class Queue:
             ids: what the workflow gets. Only ids: the queue's tables hold no personal data.
             delay: seconds before it may begin.
         """
-        options = {"queue_name": queue, "workflow_name": workflow, "workflow_id": workflow_id}
-        chosen = {"priority": priority, "delay_seconds": delay}
+        options: dict[str, object] = {"queue_name": queue, "workflow_name": workflow}
+        chosen = {"workflow_id": workflow_id, "priority": priority, "delay_seconds": delay}
         options |= {name: value for name, value in chosen.items() if value is not None}
         session.flush()
         self._client.enqueue_in_transaction(session, options, *ids)  # type: ignore[arg-type]

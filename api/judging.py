@@ -22,8 +22,8 @@ from qc.inspect import inspect_transcript
 from qc.inspection import Inspection
 from qc.inspector import Inspector
 from qc.order import Call, Order, SpokenTurn
-from qc.order_evidence import MISMATCH
-from qc.order_inspection import inspect_order
+from qc.orders.evidence import MISMATCH
+from qc.orders.inspection import inspect_order
 
 
 def judge_job(session: Session, queue: Queue, inspectors: Inspectors, job_id: str) -> None:

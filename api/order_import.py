@@ -48,9 +48,7 @@ reply_summary 答复要点
 closing_report 办结报告
 satisfaction 满意情况 满意度
 """
-FILING = {
-    title: line.split()[0] for line in _FILING.strip().splitlines() for title in line.split()
-}
+FILING = {title: line.split()[0] for line in _FILING.strip().splitlines() for title in line.split()}
 _FILED_WORDS = """
 普通=normal 一般件=normal 紧急=urgent 紧急件=urgent 扬言件=threat 随申拍=snapshot 直派件=direct
 复核件=recheck 重办件=redo 满意=satisfied 基本满意=basically 一般=neutral 不满意=dissatisfied

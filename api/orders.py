@@ -24,6 +24,7 @@ ORDER_ID = r"^\w[\w.()（）-]{0,99}$"
 PLAIN = r"^[^\x00-\x1f]*$"  # text without control characters, which PostgreSQL refuses
 MAX_NAME = 100  # characters of a department or handler
 
+
 def add_order(
     session: Session,
     service: Service,

@@ -10,15 +10,17 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Query
 from pydantic import BaseModel, Field
-from sqlalchemy import Select, literal, tuple_
+from sqlalchemy import Select, String, literal, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from api.database import Moment
 from api.problems import Problem
 
 Item = TypeVar("Item")
 Row = TypeVar("Row")
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200  # rows of a page
+MAX_INTEGER = 2**31  # of an integer column
 
 
 class Page(BaseModel, Generic[Item]):
@@ -50,7 +52,7 @@ def wanted_page(
 
 def read_page(
     session: Session,
-    rows: Select[tuple[Row]],
+    rows: Select[Row],
     keys: Sequence[InstrumentedAttribute[Any]],
     wanted: Wanted,
     *,
@@ -102,9 +104,9 @@ def _decode(after: str, keys: Sequence[InstrumentedAttribute[Any]]) -> list[Any]
 
 
 def _fits(value: Any, key: InstrumentedAttribute[Any]) -> bool:
-    wanted = key.type.python_type
-    if isinstance(value, datetime):
-        return wanted is datetime and value.tzinfo is not None
-    if isinstance(value, int) and not isinstance(value, bool):
-        return wanted in (int, float) and abs(value) < 2**31
-    return isinstance(value, wanted) and "\x00" not in str(value)
+    """Whether a value can be compared with a column; a database would refuse others."""
+    if isinstance(key.type, Moment) or isinstance(value, datetime):
+        return isinstance(value, datetime) and isinstance(key.type, Moment) and bool(value.tzinfo)
+    if isinstance(key.type, String):
+        return isinstance(value, str) and "\x00" not in value
+    return isinstance(value, int | float) and abs(value) < MAX_INTEGER

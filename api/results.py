@@ -13,7 +13,7 @@ from api.database import now
 from api.tables import FindingRow, InspectionRow, OrderRow, RecordingRow, ReviewRow
 from qc.inspection import Inspection, Quote
 from qc.order import AnsweredBy, CallKind, EndedBy, Order
-from qc.order_finding import OrderFinding
+from qc.orders.finding import OrderFinding
 from qc.report import verdict
 from qc.transcript import Role, Transcript, Turn
 
@@ -58,7 +58,8 @@ def stored_verdict(found: Inspection) -> dict[str, Any]:
     data = verdict(found, unmasked=True).model_dump(mode="json")
     data["role_margin"] = found.transcript.role_margin
     data["judged_for"] = order_hash(found.order)
-    return _plain(data)  # type: ignore[no-any-return]
+    plain: dict[str, Any] = _plain(data)
+    return plain
 
 
 def order_hash(order: Order) -> str:
@@ -100,7 +101,8 @@ def _findings(
             start=_seconds(quote),
             quote=quote.text if quote else "",
             decision=decision,
-            **({"status": "found", "confidence": float(quote.confidence) if quote else None} | more),
+            confidence=float(quote.confidence) if quote else None,
+            **({"status": "found"} | more),
         )
 
     for element in found.elements:

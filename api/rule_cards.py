@@ -7,8 +7,16 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from models.judge.classifier import load_classifier
-from qc.catalogue import Catalogue, Example, Examples, Facet, FacetsNeeded, Source, load_catalogue
-from qc.evidence import gather, hear_cues
+from qc.catalogue import (
+    Catalogue,
+    Example,
+    FacetsNeeded,
+    Practice,
+    Signal,
+    Source,
+    load_catalogue,
+)
+from qc.evidence import Evidence, gather, hear_cues
 from qc.order import CallKind, Order
 from qc.scene import Scene
 from qc.transcript import Role, Transcript, Turn
@@ -97,52 +105,47 @@ def _cards(rules: Catalogue) -> Iterator[RuleCard]:
 
     for kind, elements in rules.elements.items():
         for e in elements:
+            facets = _facets(e.met)
             yield RuleCard(
                 id=e.id, family="element", title=e.title, kind=kind, source=source(e.source),
-                weight=e.weight, advice=e.advice, facets=_facets(e.met),
-                **_element_examples(e.met, rules),
+                weight=e.weight, advice=e.advice, facets=facets,
+                yes=_texts([rules.facets[name].examples.yes[0] for name in facets]),
             )  # fmt: skip
     for f in rules.facets.values():
         yield RuleCard(
-            id=f.id, family="facet", title=f.title, advice=f.advice, **_examples(f.examples)
-        )
+            id=f.id, family="facet", title=f.title, advice=f.advice,
+            yes=_texts(f.examples.yes), no=_texts(f.examples.no),
+        )  # fmt: skip
     for b in rules.behaviours:
         yield RuleCard(
             id=b.id, family="behaviour", title=b.title, source=source(b.source),
-            severity=b.severity, penalty=b.penalty, advice=b.instead, **_examples(b.examples),
+            severity=b.severity, penalty=b.penalty, advice=b.instead,
+            yes=_texts(b.examples.yes), no=_texts(b.examples.no),
         )  # fmt: skip
-    for s in rules.signals:
-        yield RuleCard(
-            id=s.id, family="signal", title=s.title, source=source(s.source), advice=s.advice,
-            **_examples(s.examples),
-        )  # fmt: skip
-    for p in rules.practices:
-        yield RuleCard(
-            id=p.id, family="practice", title=p.title, source=source(p.source), advice=p.advice,
-            **_examples(p.examples),
-        )  # fmt: skip
+    heard: tuple[tuple[Family, Sequence[Signal | Practice]], ...] = (
+        ("signal", rules.signals),
+        ("practice", rules.practices),
+    )
+    for family, listed in heard:
+        for s in listed:
+            yield RuleCard(
+                id=s.id, family=family, title=s.title, source=source(s.source), advice=s.advice,
+                yes=_texts(s.examples.yes), no=_texts(s.examples.no),
+            )  # fmt: skip
     for c in rules.causes:
         yield RuleCard(
-            id=c.id, family="cause", title=c.title, source=source(c.source), **_examples(c.examples)
-        )
+            id=c.id, family="cause", title=c.title, source=source(c.source),
+            yes=_texts(c.examples.yes), no=_texts(c.examples.no),
+        )  # fmt: skip
 
 
 def _facets(needed: Sequence[FacetsNeeded]) -> list[str]:
     return list(dict.fromkeys(facet for way in needed for facet in (*way.all, *way.any)))
 
 
-def _element_examples(needed: Sequence[FacetsNeeded], rules: Catalogue) -> dict[str, list[str]]:
-    """An element is heard as its facets: the first example of each."""
-    facets: list[Facet] = [rules.facets[name] for name in _facets(needed)]
-    return {"yes": [_text(facet.examples.yes[0]) for facet in facets]}
-
-
-def _examples(examples: Examples) -> dict[str, list[str]]:
-    return {"yes": [_text(e) for e in examples.yes], "no": [_text(e) for e in examples.no]}
-
-
-def _text(example: str | Example) -> str:
-    return example if isinstance(example, str) else "　".join([*example.prev, example.text])
+def _texts(examples: Sequence[str | Example]) -> list[str]:
+    """Each example with the turns before it."""
+    return [e if isinstance(e, str) else "　".join([*e.prev, e.text]) for e in examples]
 
 
 def try_sentence(sentence: Sentence) -> Tried:
@@ -157,34 +160,40 @@ def try_sentence(sentence: Sentence) -> Tried:
     last = scene.transcript.turns[-1]
     cues = hear_cues(scene, rules, [last])
     sheet = gather(scene, rules, classifier)
+    asked = {"facet", "behaviour"} if last.is_agent else {"signal"}
     heard = []
     for card in rule_cards(sentence.profile):
-        if card.family not in ("facet", "behaviour", "signal"):
+        if card.family not in asked:
             continue
-        if (card.family == "signal") == last.is_agent:
-            continue
-        found = next((e for e in sheet.heard(card.id) if e.turn.index == last.index), None)
+        evidence = next((e for e in sheet.heard(card.id) if e.turn is last), None)
         learned = sheet.probabilities.get(card.id)
-        probability = None if learned is None else round(float(learned[last.index]), 3)
+        probability = None if learned is None else float(learned[last.index])
         words = cues.get((card.id, last.index))
-        if found or words is not None or (probability or 0) >= MIN_PROBABILITY:
-            heard.append(
-                Heard(
-                    id=card.id,
-                    family=card.family,
-                    title=card.title,
-                    found=found is not None,
-                    confidence=round(found.confidence, 3) if found else None,
-                    layers=list(found.layers) if found else ["cue"] * (words is not None),
-                    words=list(words or ()),
-                    probability=probability,
-                    threshold=None
-                    if probability is None
-                    else round(classifier.thresholds.get(card.id, 0.5), 3),
-                )
-            )
+        if evidence or words is not None or (probability or 0.0) >= MIN_PROBABILITY:
+            threshold = classifier.thresholds.get(card.id, 0.5)
+            heard.append(_heard(card, evidence, words, probability, threshold))
     heard.sort(key=lambda h: (not h.found, -(h.confidence or h.probability or 0)))
     return Tried(heard=heard)
+
+
+def _heard(
+    card: RuleCard,
+    evidence: Evidence | None,
+    words: Sequence[str] | None,
+    probability: float | None,
+    threshold: float,
+) -> Heard:
+    return Heard(
+        id=card.id,
+        family=card.family,
+        title=card.title,
+        found=evidence is not None,
+        confidence=round(evidence.confidence, 3) if evidence else None,
+        layers=list(evidence.layers) if evidence else ["cue"] * (words is not None),
+        words=list(words or ()),
+        probability=None if probability is None else round(probability, 3),
+        threshold=None if probability is None else round(threshold, 3),
+    )
 
 
 def _scene(sentence: Sentence) -> Scene:

@@ -36,6 +36,13 @@ class OrderRow(Table):
     filing: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # qc.filed.Filing
     verdict: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # OrderInspection.to_json()
     score: Mapped[int | None] = mapped_column(index=True)
+    # read off `filing` (api/derived.py), for figures and lists
+    visited: Mapped[str] = mapped_column(String(20), default="")  # of the latest return visit
+    cause: Mapped[str] = mapped_column(String(20), default="")  # of dissatisfaction, as filed
+    contact_due: Mapped[datetime | None] = mapped_column(Moment)
+    contacted_at: Mapped[datetime | None] = mapped_column(Moment)
+    close_due: Mapped[datetime | None] = mapped_column(Moment)
+    closed_at: Mapped[datetime | None] = mapped_column(Moment)
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
     updated_at: Mapped[datetime] = mapped_column(Moment, default=now, onupdate=now)
     forgotten_at: Mapped[datetime | None] = mapped_column(Moment)  # personal data deleted
@@ -90,6 +97,9 @@ class InspectionRow(Table):
     confidence: Mapped[float]  # of the least certain finding, 0..1; 1 where nothing was found
     transcript: Mapped[list[dict[str, Any]]] = mapped_column(JSON)  # turns, unmasked
     verdict: Mapped[dict[str, Any]] = mapped_column(JSON)  # qc.report.Verdict, unmasked
+    # read off `verdict` (api/derived.py), for figures
+    cause: Mapped[str] = mapped_column(String(20), default="")  # likely, of dissatisfaction
+    undetermined: Mapped[list[str]] = mapped_column(JSON, default=list)  # elements
     setup: Mapped[str] = mapped_column(String(200), default="")  # recogniser, profile, rules
     run: Mapped[int] = mapped_column(default=1)  # how often it was inspected
     made_at: Mapped[datetime] = mapped_column(Moment, default=now, index=True)
@@ -277,7 +287,7 @@ class UploadRow(Table):
 
 
 class NoticeRow(Table):
-    """Something that people must be told (qc.notices.order_notices.Notice); one row an event, for ever."""
+    """Something that people must be told (a `Notice` of qc.notices); one row an event, for ever."""
 
     __tablename__ = "notices"
 
@@ -287,7 +297,8 @@ class NoticeRow(Table):
     order_pk: Mapped[str | None] = mapped_column(ForeignKey("orders.id"), index=True)
     department: Mapped[str] = mapped_column(String(100), default="", index=True)
     title: Mapped[str] = mapped_column(String(200))
-    text: Mapped[str] = mapped_column(Text)  # masked
+    text: Mapped[str] = mapped_column(Text)  # masked; `{链接}` where the address of the page goes
+    untold: Mapped[list[str]] = mapped_column(JSON, default=list)  # offices without a contact
     made_at: Mapped[datetime] = mapped_column(Moment, default=now, index=True)
 
 
@@ -323,7 +334,7 @@ class DeliveryRow(Table):
 
 
 class PlanRow(Table):
-    """A spot-check plan (qc.sampling.Plan) and who drew it."""
+    """A spot-check plan (qc.sampling.plan.Plan) and who drew it."""
 
     __tablename__ = "plans"
 
@@ -363,3 +374,6 @@ class TrainingRow(Table):
     people: Mapped[list[str]] = mapped_column(JSON)
     topics: Mapped[list[str]] = mapped_column(JSON)  # rule ids
     made_by: Mapped[str] = mapped_column(String(100))
+
+
+import api.derived  # noqa: E402, F401  (keeps the columns that repeat JSON)

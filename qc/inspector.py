@@ -1,6 +1,7 @@
 """The whole chain for recordings: audio in, inspection out. Loads everything once."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 from models.judge.classifier import WEIGHTS, UtteranceClassifier, load_classifier
 from models.recogniser import Recogniser, load_recogniser
-from models.second_opinion import OpinionSettings, SecondOpinion
+from models.second_opinion import OpinionSettings, SecondOpinion, settings_from_environment
 from models.semantic import SemanticLayer, fingerprint, load_encoder
 from qc.audio import Recording, read_recording
 from qc.batch import BatchItem
@@ -52,6 +53,21 @@ class Inspector:
         self.profile = profile
         self.second_opinion = second_opinion
         self.encoder = encoder
+
+    @classmethod
+    def from_environment(cls, asr: str = "demo", profile: str = DEFAULT_PROFILE) -> "Inspector":
+        """With a second opinion where HOTLINE_QC_LLM_URL, and an encoder where HOTLINE_QC_ENCODER.
+
+        Raises:
+            QcError: one of these variables makes no sense.
+        """
+        encoder = os.environ.get("HOTLINE_QC_ENCODER", "").strip()
+        return cls(
+            asr,
+            profile,
+            second_opinion=settings_from_environment(),
+            encoder=Path(encoder) if encoder else None,
+        )
 
     @cached_property
     def recogniser(self) -> Recogniser:

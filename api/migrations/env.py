@@ -1,6 +1,6 @@
 """How Alembic reaches the database; run by `api.migrations`."""
 
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
 from sqlalchemy import text
@@ -15,7 +15,7 @@ def is_ours(name: str | None, kind: str, _: Any) -> bool:
     return kind != "table" or name in Table.metadata.tables
 
 
-def plain_type(kind: str, item: Any, _: Any) -> str | bool:
+def plain_type(kind: str, item: Any, _: Any) -> str | Literal[False]:
     """Revisions name no type of ours, which may change after them."""
     return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, Moment) else False
 

@@ -2,9 +2,26 @@
 
 from fastapi import APIRouter
 
-from api.routes import accounts, audit, catalogue, health, keys, session
+from api.routes import (
+    accounts,
+    audit,
+    catalogue,
+    findings,
+    health,
+    jobs,
+    keys,
+    orders,
+    recordings,
+    session,
+    uploads,
+)
 
 ROUTERS: tuple[APIRouter, ...] = (
+    orders.router,
+    recordings.router,
+    uploads.router,
+    findings.router,
+    jobs.router,
     session.router,
     accounts.router,
     keys.router,

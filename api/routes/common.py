@@ -1,5 +1,6 @@
 """Parameters and look-ups that the routes of orders, recordings and jobs share."""
 
+from datetime import date, datetime, time
 from typing import Annotated
 
 from fastapi import Depends, Path, Query
@@ -11,6 +12,7 @@ from api.orders import ORDER_ID, PLAIN
 from api.problems import not_found
 from api.service import Service, get_service
 from api.tables import JobRow, OrderRow, RecordingRow, UploadRow
+from qc.filed import LOCAL
 
 HEX_ID = r"^[0-9a-f]{32}$"
 JOB_ID = r"^\w+:[0-9a-f]{32}:[0-9a-f]{1,8}$"
@@ -98,3 +100,8 @@ def find_job(session: Session, actor: Actor, job_id: str) -> JobRow:
     if row is None:
         raise not_found("任务")
     return row
+
+
+def midnight(day: date) -> datetime:
+    """When a day begins in Shanghai."""
+    return datetime.combine(max(day, date(1900, 1, 1)), time(), LOCAL)

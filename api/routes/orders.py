@@ -1,7 +1,7 @@
 """Work orders: what the platform files, and the verdict on all calls together."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
@@ -32,8 +32,8 @@ from api.routes.common import (
     OrdersWriter,
     TheService,
     find_order,
+    midnight,
 )
-from api.service import Service
 from api.tables import JobRow, OrderRow, RecordingRow
 from qc.filed import LOCAL, Filing, ReturnVisit
 from qc.order import CallKind, Order
@@ -68,7 +68,10 @@ class NewOrder(BaseModel):
         default_factory=Filing, description="填报内容，有多少给多少", examples=[EXAMPLE_FILING]
     )
     profile: str | None = Field(
-        default=None, pattern=r"^\w{1,50}$", description="街镇配置；不给用默认", examples=["weifang"]
+        default=None,
+        pattern=r"^\w{1,50}$",
+        description="街镇配置；不给用默认",
+        examples=["weifang"],
     )
 
     _check = field_validator("order")(sound_order)
@@ -123,9 +126,7 @@ class OrderVerdict(BaseModel):
     score: int | None = Field(description="整单得分", examples=[86])
     recordings: list[CallState] = Field(description="各段录音")
     missing: list[CallKind] = Field(description="缺少的录音")
-    notes: list[str] = Field(
-        description="要注意的情况", examples=[["同一录音用于两个工单"]]
-    )
+    notes: list[str] = Field(description="要注意的情况", examples=[["同一录音用于两个工单"]])
     verdict: dict[str, Any] | None = Field(
         description="整单结论：问题、承诺台账、各通录音的结论；还没有时为 null"
     )
@@ -149,19 +150,15 @@ def list_orders(
     if handler is not None:
         rows = rows.where(OrderRow.handler == handler)
     if since is not None:
-        rows = rows.where(OrderRow.received_at >= _midnight(since))
+        rows = rows.where(OrderRow.received_at >= midnight(since))
     if until is not None and until < date.max:
-        rows = rows.where(OrderRow.received_at < _midnight(until + timedelta(days=1)))
+        rows = rows.where(OrderRow.received_at < midnight(until + timedelta(days=1)))
     if below is not None:
         rows = rows.where(OrderRow.score < below)
     with transaction(service.reader) as session:
         found, after = read_page(session, rows, [OrderRow.received_at, OrderRow.id], wanted)
         items = shown(session, found, view_for(actor))
     return Page(items=items, next=after)
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(max(day, date(1900, 1, 1)), time(), LOCAL)
 
 
 @router.post("/orders", summary="新建工单", status_code=201)

@@ -62,6 +62,7 @@ FORM = {
         }
     }
 }
+NOT_SOUND = ("application/json", "application/x-www-form-urlencoded", "text/")
 PART: dict[int | str, dict[str, Any]] = {
     200: {"content": SOUND, "description": "整个文件"},
     206: {"content": SOUND, "description": "请求的一段"},
@@ -86,9 +87,7 @@ FileName = Annotated[
 Checksum = Annotated[
     str | None, Header(alias="X-Checksum-SHA256", description="文件的 SHA-256（64 位十六进制）")
 ]
-ContentDigest = Annotated[
-    str | None, Header(description="文件的摘要（RFC 9530），如 sha-256=:…:")
-]
+ContentDigest = Annotated[str | None, Header(description="文件的摘要（RFC 9530），如 sha-256=:…:")]
 RangeHeader = Annotated[str | None, Header(alias="Range", description="如 bytes=0-65535")]
 
 
@@ -172,13 +171,16 @@ async def post_recording(
     """
     sha256 = announced(checksum, content_digest)
     order_pk = await run_in_threadpool(_admit, service, actor, order_id)
-    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+    content_type = request.headers.get("content-type", "")
+    if content_type.startswith(NOT_SOUND):
+        raise Problem(415, "正文应为录音文件，Content-Type 写 application/octet-stream。")
+    if content_type.startswith("multipart/form-data"):
         file_name, chunks = await _form_file(request)
     else:
         chunks = request.stream()
     label = Label(file_name, kind, made_at)
     taken = await _take(service, actor, order_pk, chunks, label, sha256)
-    return await run_in_threadpool(_received, service, actor, taken, response)
+    return await run_in_threadpool(received, service, actor, taken, response)
 
 
 @router.post(
@@ -199,7 +201,7 @@ async def fetch_recording(
     async with fetch(wanted.url, service.settings.upload_hosts) as fetched:
         label = Label(fetched.file_name, wanted.kind, wanted.made_at)
         taken = await _take(service, actor, order_pk, fetched.chunks, label, wanted.sha256)
-    return await run_in_threadpool(_received, service, actor, taken, response)
+    return await run_in_threadpool(received, service, actor, taken, response)
 
 
 def announced(checksum: str | None, content_digest: str | None) -> str | None:
@@ -287,7 +289,7 @@ def finish(
         return take_in(service, actor, order_pk, incoming, label)
 
 
-def _received(service: Service, actor: Actor, taken: Taken, response: Response) -> Received:
+def received(service: Service, actor: Actor, taken: Taken, response: Response) -> Received:
     with transaction(service.reader) as session:
         row = session.get_one(RecordingRow, taken.recording_id)
         answer = shown(session, row, view_for(actor))
@@ -378,7 +380,9 @@ class InspectionShown(BaseModel):
     setup: str = Field(description="识别引擎、街镇配置和规则的版本")
     made_at: datetime = Field(description="检查时间")
     transcript: list[Said] = Field(description="对话")
-    verdict: dict[str, Any] = Field(description="话术要素、禁止行为、市民信号、态度，各有原话和条款")
+    verdict: dict[str, Any] = Field(
+        description="话术要素、禁止行为、市民信号、态度，各有原话和条款"
+    )
 
 
 @router.get("/recordings/{recording_id}/inspection", summary="一段录音的结论")
@@ -421,9 +425,7 @@ class Queued(BaseModel):
 
 
 @router.post("/recordings/{recording_id}:inspect", summary="重新检查录音", status_code=202)
-def post_inspection(
-    recording_id: RecordingId, actor: OrdersWriter, service: TheService
-) -> Queued:
+def post_inspection(recording_id: RecordingId, actor: OrdersWriter, service: TheService) -> Queued:
     """排队重新识别和检查；新结论替换旧的。已在排队时返回那个任务。"""
     service.queue.admit()
     with transaction(service.engine) as session:
@@ -445,10 +447,9 @@ def delete_recording(
             raise Problem(403, "处置部门不能删除录音，请联系城运中心。", kind="forbidden")
         if row.status in ("queued", "running"):
             raise Problem(409, "录音正在检查，请等检查完或取消任务后再删。", kind="busy")
-        files = RecordingRow(path=row.path, playback_path=row.playback_path)
+        delete_files(service.store, row)  # first: while the row stands, it can be done again
         forget_recording(row)
         record(session, actor, "recording.delete", row.id)
-    delete_files(service.store, files)
 
 
 def shown(session: Session, row: RecordingRow, view: View) -> RecordingShown:

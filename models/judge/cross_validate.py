@@ -1,10 +1,10 @@
 """How well unseen calls are judged: `python -m models.judge.cross_validate [--robustness]`.
 
-Five folds by call. For the calls of a fold the regressions come from the other folds (and the
+Five folds by call. For the calls of a fold the models come from the other folds (and the
 single utterances); calibration and thresholds are fitted on the predictions for the other folds.
-These were made by regressions that saw the fold, and the vocabulary is of all calls: not quite
+These were made by models that saw the fold, and the vocabulary is of all calls: not quite
 nested. The whole judgement then runs on the predictions, and `qc.evaluation` compares it with the
-labels. With `--robustness` the regressions of each fold judge its calls distorted as well
+labels. With `--robustness` the models of each fold judge its calls distorted as well
 (`qc.distortion`); nothing distorted is trained on.
 """
 
@@ -98,11 +98,16 @@ def classifiers(
 
 
 def judge_unseen(
-    catalogue: Catalogue, distortions: Sequence[str] = (), corpus: Path = CORPUS
+    catalogue: Catalogue,
+    distortions: Sequence[str] = (),
+    corpus: Path = CORPUS,
+    *,
+    regressions_only: bool = False,
 ) -> dict[str, list[Pair]]:
     """Every labelled call, judged without having been seen, and its labels.
 
-    By version: the calls as they were written (`AS_WRITTEN`), and distorted.
+    By version: the calls as they were written (`AS_WRITTEN`), and distorted. Without the network
+    it takes a fraction of the time.
     """
     versions = {title: list(_calls(corpus, title)) for title in (AS_WRITTEN, *distortions)}
     learned, labels = read_examples(catalogue, corpus), label_names(catalogue)
@@ -113,7 +118,7 @@ def judge_unseen(
     everything = [*learned, *(example for own in judged.values() for example in own)]
     rows = Vectoriser(learned).rows(everything)
     usable = np.arange(len(everything)) < len(learned)
-    table = predict_unseen(rows, everything, labels, usable)
+    table = predict_unseen(rows, everything, labels, usable, regressions_only=regressions_only)
     fitted = fit_folds(learned, labels, table[usable])
     pairs, start = {}, 0
     for title, own in {AS_WRITTEN: learned, **judged}.items():
@@ -150,9 +155,14 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the figures there")
     parser.add_argument("--mistakes", action="store_true", help="list every disagreement")
     parser.add_argument("--robustness", action="store_true", help="judge distorted calls as well")
+    parser.add_argument("--regressions-only", action="store_true", help="quick: no network")
     arguments = parser.parse_args()
     console, catalogue = Console(width=110), load_catalogue()
-    versions = judge_unseen(catalogue, tuple(DISTORTIONS) if arguments.robustness else ())
+    versions = judge_unseen(
+        catalogue,
+        tuple(DISTORTIONS) if arguments.robustness else (),
+        regressions_only=arguments.regressions_only,
+    )
     figures = {}
     for name in ("dev", "own"):
         own = {

@@ -3,8 +3,10 @@
 Before and after are compared on all labelled calls, five folds by call as in `cross_validate`: the
 regressions that judge a call never saw it, neither before nor after. Reviewed turns are always
 trained on, so those of a call that is itself labelled are left out. Both sides share the
-vocabulary; labels that no reviewed turn settles are the same on both sides and trained once.
-Two to four minutes on two cores. The weights are then trained on everything.
+vocabulary, and labels that no reviewed turn settles are trained once. The network takes no part
+in the comparison: it would cost ten trainings, and two trainings of one differ by luck. Some
+minutes on two cores; a worse model is refused before the rest, regressions and network, is
+trained on everything as in `train`.
 
 Worse is: a main figure falls by more than `FALL`, or their mean by more than `MEAN_FALL`. Less is
 luck: one reply call of 180 is half a point of the accuracy of satisfaction.
@@ -30,13 +32,10 @@ from models.judge.examples import (
 )
 from models.judge.train import (
     Vectoriser,
-    calibrate,
-    calibrated,
-    choose_thresholds,
-    fit,
     group_of,
     label_names,
     predict_unseen,
+    train,
 )
 from qc.catalogue import Catalogue
 from qc.errors import QcError
@@ -91,6 +90,18 @@ class Comparison:
         return table
 
 
+@dataclass(frozen=True)
+class Material:
+    """What is trained on: the corpus, and after it the reviewed turns."""
+
+    examples: Sequence[Example]
+    corpus_size: int  # how many of the examples are the corpus's
+    left_out: int
+    vectoriser: Vectoriser
+    rows: csr_matrix
+    labels: Sequence[str]
+
+
 def retrain(
     reviewed: Sequence[Path],
     out: Path,
@@ -111,6 +122,16 @@ def retrain(
         WorseModelError: unseen calls are judged worse than before; nothing is written.
     """
     _check_writable(out)
+    material = gather_material(reviewed, catalogue, corpus)
+    comparison = compare(material, catalogue, corpus)
+    if comparison.worse and not accept_worse:
+        raise WorseModelError(_sentence(comparison), "请检查复核意见；确要使用请加 --accept-worse")
+    train(material.rows, material.examples, material.vectoriser, material.labels).save(out)
+    return comparison
+
+
+def gather_material(reviewed: Sequence[Path], catalogue: Catalogue, corpus: Path) -> Material:
+    """Read the corpus and the reviewed turns of calls that are not in it."""
     turns = read_reviewed_turns(reviewed)
     labelled = {str(row["call_id"]) for row in labelled_calls(corpus)}
     usable = [turn for turn in turns if turn.call_id not in labelled]
@@ -118,23 +139,27 @@ def retrain(
         raise QcError("没有可以学习的句子", "请先用 hotline-qc teach export 写出复核过的句子")
     base = read_examples(catalogue, corpus)
     taught = [example_of_turn(turn.model_dump(mode="json"), catalogue) for turn in usable]
-    examples, labels = [*base, *taught], label_names(catalogue)
-    vectoriser = Vectoriser(examples)
-    rows = vectoriser.rows(examples)
-    old, new = _predictions(rows, examples, labels, len(base))
-    comparison = Comparison(
+    vectoriser = Vectoriser([*base, *taught])
+    return Material(
+        examples=[*base, *taught],
+        corpus_size=len(base),
+        left_out=len(turns) - len(usable),
+        vectoriser=vectoriser,
+        rows=vectoriser.rows([*base, *taught]),
+        labels=label_names(catalogue),
+    )
+
+
+def compare(material: Material, catalogue: Catalogue, corpus: Path) -> Comparison:
+    """Judge every labelled call without having seen it, without and with the reviewed turns."""
+    base, labels = material.examples[: material.corpus_size], material.labels
+    old, new = _predictions(material)
+    return Comparison(
         _quality(base, labels, old[: len(base)], catalogue, corpus),
         _quality(base, labels, new[: len(base)], catalogue, corpus),
-        learned=len(usable),
-        left_out=len(turns) - len(usable),
+        learned=len(material.examples) - len(base),
+        left_out=material.left_out,
     )
-    if comparison.worse and not accept_worse:
-        raise WorseModelError(_sentence(comparison), "请检查复核意见；确要使用请加 --accept-worse")
-    calibration = calibrate(new, examples, labels)
-    thresholds = choose_thresholds(calibrated(new, labels, calibration), examples, labels)
-    trained = fit(rows, examples, vectoriser, labels, calibration, thresholds)
-    trained.save(out)
-    return comparison
 
 
 def _check_writable(out: Path) -> None:
@@ -151,16 +176,16 @@ def _check_writable(out: Path) -> None:
         raise QcError(f"写不了 {out}", "请换一个有写权限的位置") from error
 
 
-def _predictions(
-    rows: csr_matrix, examples: Sequence[Example], labels: Sequence[str], base: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Predictions for unseen calls without and with the examples from `base` on."""
-    known = np.arange(len(examples)) < base
-    old = predict_unseen(rows, examples, labels, known)
-    settled = {name for example in examples[base:] for name in example.groups}
+def _predictions(material: Material) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Predictions for unseen calls without and with the reviewed turns."""
+    rows, examples, labels = material.rows, material.examples, material.labels
+    known = np.arange(len(examples)) < material.corpus_size
+    old = predict_unseen(rows, examples, labels, known, regressions_only=True)
+    settled = {name for example in examples[material.corpus_size :] for name in example.groups}
     changed = [label for label in labels if {label, group_of(label)} & settled]
     new = old.copy()
-    new[:, [labels.index(label) for label in changed]] = predict_unseen(rows, examples, changed)
+    places = [labels.index(label) for label in changed]
+    new[:, places] = predict_unseen(rows, examples, changed, regressions_only=True)
     return old, new
 
 

@@ -124,6 +124,8 @@ def predict_unseen(
     examples: Sequence[Example],
     labels: Sequence[str],
     learned: NDArray[np.bool_] | None = None,
+    *,
+    regressions_only: bool = False,
 ) -> NDArray[np.float32]:
     """(examples, labels): probabilities for turns of calls from models that never saw the call.
 
@@ -143,12 +145,15 @@ def predict_unseen(
         )
 
     jobs = [(label, fold) for label in labels for fold in range(FOLDS)]
-    regressed = Parallel(n_jobs=2)(delayed(regress)(*job) for job in jobs)
-    convolved = Parallel(n_jobs=2)(delayed(convolve)(fold) for fold in range(FOLDS))
-    share = network_shares(labels)
+    # Threads: liblinear lets go of the interpreter, and the examples need no pickling.
+    regressed = Parallel(n_jobs=2, prefer="threads")(delayed(regress)(*job) for job in jobs)
     odds = np.full((len(examples), len(labels)), np.nan, dtype=np.float32)
     for (label, fold), found in zip(jobs, regressed, strict=True):
         odds[folds == fold, labels.index(label)] = found
+    if regressions_only:
+        return (1 / (1 + np.exp(-odds))).astype(np.float32)
+    convolved = Parallel(n_jobs=2)(delayed(convolve)(fold) for fold in range(FOLDS))
+    share = network_shares(labels)
     for fold, known in enumerate(convolved):
         odds[folds == fold] = (1 - share) * odds[folds == fold] + share * known
     return (1 / (1 + np.exp(-odds))).astype(np.float32)
@@ -237,7 +242,7 @@ def fit(
 ) -> UtteranceClassifier:
     """The classifier trained on all examples, calibrated, its file kept small."""
     everything = np.ones(len(examples), dtype=bool)
-    models = Parallel(n_jobs=2)(
+    models = Parallel(n_jobs=2, prefer="threads")(
         delayed(fit_label)(rows, examples, label, everything) for label in labels
     )
     weights = np.stack([model.coef_[0] for model in models], axis=1).astype(np.float32)
@@ -258,6 +263,16 @@ def fit(
     )
 
 
+def train(
+    rows: csr_matrix, examples: Sequence[Example], vectoriser: Vectoriser, labels: Sequence[str]
+) -> UtteranceClassifier:
+    """The classifier for use: trained on everything, set by what it says of unseen calls."""
+    unseen = predict_unseen(rows, examples, labels)
+    calibration = calibrate(unseen, examples, labels)
+    thresholds = choose_thresholds(calibrated(unseen, labels, calibration), examples, labels)
+    return fit(rows, examples, vectoriser, labels, calibration, thresholds)
+
+
 def main() -> None:
     """Train on everything and write the weights."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -269,10 +284,7 @@ def main() -> None:
     vectoriser = Vectoriser(examples)
     rows = vectoriser.rows(examples)
     print(f"{len(examples)} utterances, {rows.shape[1]} features, {len(labels)} labels", flush=True)
-    unseen = predict_unseen(rows, examples, labels)
-    calibration = calibrate(unseen, examples, labels)
-    thresholds = choose_thresholds(calibrated(unseen, labels, calibration), examples, labels)
-    fit(rows, examples, vectoriser, labels, calibration, thresholds).save(arguments.out)
+    train(rows, examples, vectoriser, labels).save(arguments.out)
     print(f"wrote {arguments.out} ({arguments.out.stat().st_size / 1e6:.1f} MB)")
 
 

@@ -54,7 +54,7 @@ def batch(
     from qc.batch import run_batch
     from qc.inspector import Inspector
 
-    inspector = Inspector(asr, profile)
+    inspector = Inspector.from_environment(asr, profile)
     inspector.load()
     outcome = run_batch(
         source,

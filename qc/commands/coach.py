@@ -15,9 +15,9 @@ from qc.commands.common import ProfileName, console
 from qc.errors import QcError
 
 if TYPE_CHECKING:
-    from qc.coaching import CoachingReport, HeardCall
+    from qc.coaching.habits import Moment
+    from qc.coaching.report import CoachingReport, HeardCall
     from qc.documents import Format
-    from qc.habits import Moment
 
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="日期，如 2024-06-01。")]
 
@@ -42,8 +42,8 @@ def coach(
 ) -> None:
     """辅导报告：长处、最值得改的三个习惯、优秀案例、练习单和测验。"""
     from qc.catalogue import load_catalogue
-    from qc.coaching import Subject, coach, read_training
-    from qc.coaching_documents import write_coaching
+    from qc.coaching.documents import write_coaching
+    from qc.coaching.report import Subject, coach, read_training
 
     subject = Subject(department, handler, read_training(training) if training else None)
     formats = _formats(format)
@@ -72,7 +72,7 @@ def coach(
 
 
 def _formats(text: str) -> list[Format]:
-    from qc.coaching_documents import FORMATS
+    from qc.coaching.documents import FORMATS
 
     asked = [word.strip().lower() for word in text.replace("，", ",").split(",") if word.strip()]
     known = [wanted for wanted in FORMATS if wanted in asked]
@@ -84,7 +84,7 @@ def _formats(text: str) -> list[Format]:
 def _calls(results: Path, since: date | None, until: date | None) -> Iterator[HeardCall]:
     """Inspected calls of the period; without a bound, those without a day, too."""
     from qc.batch import read_results
-    from qc.coaching import HeardCall
+    from qc.coaching.report import HeardCall
 
     for row in read_results(results):
         call = HeardCall.of_row(row)
@@ -110,8 +110,8 @@ def _moments(report: CoachingReport) -> list[Moment]:
 def _cut(report: CoachingReport, recordings: Path, out: Path) -> dict[str, str]:
     """Cut a clip of each moment whose recording is there; paths as seen from `out`."""
     from qc.audio import read_recording
-    from qc.clips import cut_clip
-    from qc.habits import turns_of
+    from qc.coaching.clips import cut_clip
+    from qc.coaching.habits import turns_of
 
     clips: dict[str, str] = {}
     wanted = [m for m in _moments(report) if m.start is not None and m.turn is not None]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from qc.catalogue import DEFAULT_PROFILE, Catalogue, load_catalogue
+from qc.catalogue import DEFAULT_PROFILE
 from qc.commands.common import Kind, ProfileName, Recogniser, console, output, refuse_overwriting
 from qc.errors import OrderError, QcError
 from qc.order import CallKind, Order, read_call, read_lines
@@ -41,20 +41,18 @@ def inspect(
     if calls is not None and (recordings or order or kind):
         raise QcError("--calls 里已有工单和类型", "请不要再给录音、--order 或 --kind")
     if calls is not None:
-        _inspect_calls(calls, load_catalogue(profile=profile), json_out)
+        _inspect_calls(calls, Inspector.from_environment(asr, profile), json_out)
     elif recordings:
         said, filed = read_order_file(order) if order else (None, Order())
-        _inspect_recordings(recordings, kind or said, filed, Inspector(asr, profile), json_out)
+        _inspect_recordings(
+            recordings, kind or said, filed, Inspector.from_environment(asr, profile), json_out
+        )
     else:
         raise QcError("没有给出要检查的录音", "请写录音文件名，或用 --calls 指定通话文件")
 
 
-def _inspect_calls(path: Path, rules: Catalogue, json_out: Path | None) -> None:
+def _inspect_calls(path: Path, inspector: Inspector, json_out: Path | None) -> None:
     """One output line a call, in order; a bad line becomes a line with its reason."""
-    from models.judge.classifier import load_classifier
-    from qc.inspect import inspect_call
-
-    classifier = load_classifier()
     bad = count = 0
     lines = read_lines(path)
     first = list(itertools.islice(lines, 1))  # what cannot be read must not empty an older result
@@ -65,7 +63,7 @@ def _inspect_calls(path: Path, rules: Catalogue, json_out: Path | None) -> None:
             try:
                 call = read_call(line, f"{path.name} 第 {number} 行")
                 row["call_id"] = call.call_id or row["call_id"]
-                row = inspect_call(call, rules, classifier).to_json()
+                row = inspector.inspect_call(call).to_json()
             except OrderError as error:
                 row["error"] = str(error)
             except Exception as error:  # one call must not end the run

@@ -27,12 +27,14 @@ def order(
     """检查一张工单：填报与录音是否一致、承诺是否兑现、报告是否规范。"""
     from qc.filed import LOCAL
     from qc.inspector import Inspector
-    from qc.order_reading import inspect_order_file
-    from qc.order_terminal import show_order
+    from qc.orders.reading import inspect_order_file
+    from qc.orders.terminal import show_order
     from qc.privacy import mask_file_name
 
     refuse_overwriting(json_out, order_file)
-    verdict = inspect_order_file(order_file, Inspector(asr, profile), datetime.now(LOCAL))
+    verdict = inspect_order_file(
+        order_file, Inspector.from_environment(asr, profile), datetime.now(LOCAL)
+    )
     show_order(console(), verdict, mask_file_name(order_file.name, verdict.order))
     if json_out is not None:
         with output(json_out) as out:

@@ -27,9 +27,9 @@ def sample(
     ),
 ) -> None:
     """抽检选件：按部门和经办人分层抽取，逐件写明原因。"""
-    from qc.pick_list import write_picks
-    from qc.population import read_population
-    from qc.sampling import Plan, draw, read_plan
+    from qc.sampling.pick_list import write_picks
+    from qc.sampling.plan import Plan, draw, read_plan
+    from qc.sampling.population import read_population
 
     refuse_overwriting(out, orders, plan)
     if sum(map(bool, (plan, share, precision))) != 1:

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from qc.deadlines.clock_times import clock_times
-from qc.filed import CallAttempt, Filing
-from qc.order import KIND_TITLES, CallKind
-from qc.order_finding import OrderFinding, OrderQuote, filed
 from qc.deadlines.timing import Attempts, Timing
 from qc.deadlines.working_time import Calendar, add_working_days
+from qc.filed import CallAttempt, Filing
+from qc.order import KIND_TITLES, CallKind
+from qc.orders.finding import OrderFinding, OrderQuote, filed
 
 SAME_CALL = timedelta(minutes=2)  # a filed time this close to a missed call is that call's time
 _UNREACHED = re.compile(

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from qc.filed import Filing
 from qc.deadlines.missed_calls import attempts_completed_at
-from qc.order import CallKind, Order
-from qc.order_finding import OrderFinding, OrderQuote, filed
 from qc.deadlines.timing import STEP_TITLES, Limit, Step, Timing
+from qc.filed import Filing
+from qc.order import CallKind, Order
+from qc.orders.finding import OrderFinding, OrderQuote, filed
 
 FIELDS: Mapping[Step, str] = {
     Step.ACCEPT: "accepted_at",

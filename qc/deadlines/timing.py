@@ -19,9 +19,6 @@ from qc.catalogue import (
     read_profile,
     read_yaml,
 )
-from qc.errors import CatalogueError
-from qc.filed import Urgency
-from qc.order import CallKind
 from qc.deadlines.working_time import (
     NOON,
     Calendar,
@@ -32,6 +29,9 @@ from qc.deadlines.working_time import (
     add_working_minutes,
     same_or_next_day,
 )
+from qc.errors import CatalogueError
+from qc.filed import Urgency
+from qc.order import CallKind
 
 
 class Step(StrEnum):

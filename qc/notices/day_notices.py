@@ -14,9 +14,9 @@ from typing import Any
 from rapidfuzz import fuzz
 
 from qc.filed import LOCAL
+from qc.notices.order_notices import Notice, event_id
 from qc.notices.rules import Event, NoticeRules
 from qc.notices.text import FIELD_LENGTH, QUOTE_LENGTH, TITLE_LENGTH, notice_text, short
-from qc.notices.order_notices import Notice, event_id
 from qc.order import Order
 from qc.privacy import mask
 from qc.slots import ISSUE_FILLERS, with_digits

@@ -1,15 +1,15 @@
-"""What a digest shows: the period's figures from `qc.figures`, and the orders to look after."""
+"""What a digest shows: the figures of the period, and the orders to look after."""
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 
-from qc.notices.digests import DigestFigures, OrderList
-from qc.figure_tables import Tables, narrow
-from qc.figures import MEASURE_TITLES, Measure, last_three, overview, ranking
-from qc.notices.rules import NoticeRules, Period
-from qc.notices.order_notices import OrderRecord
 from qc.deadlines.timeliness import DueState, pressing
 from qc.deadlines.timing import Step
+from qc.figures.overview import MEASURE_TITLES, Measure, last_three, overview, ranking
+from qc.figures.tables import Tables, narrow
+from qc.notices.digests import DigestFigures, OrderList
+from qc.notices.order_notices import OrderRecord
+from qc.notices.rules import NoticeRules, Period
 
 RANKED_BY: Measure = "satisfied_rate"  # 市民满意度排名 (松江区佘山镇 2025 二、（七）)
 LISTS = (  # what the documents ask daily and monthly reports to name

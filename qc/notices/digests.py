@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from qc.errors import CatalogueError
+from qc.notices.order_notices import Notice, event_id
 from qc.notices.rules import Event, NoticeRule, NoticeRules, Period
 from qc.notices.text import (
     FIELD_LENGTH,
@@ -16,7 +17,6 @@ from qc.notices.text import (
     notice_text,
     short,
 )
-from qc.notices.order_notices import Notice, event_id
 
 SHOWN_ORDERS = 5  # of each list
 SHOWN_PLACES = 12  # of the ranking; the page behind the link has all of them

@@ -11,9 +11,11 @@ from datetime import datetime
 from typing import Any
 
 from qc.catalogue import Source
+from qc.deadlines.missed_calls import missed_calls, reply_reached_nobody
+from qc.deadlines.timeliness import DueState, pressing
+from qc.deadlines.working_time import add_working_days, working_days_between
 from qc.filed import Filing, ReturnVisit
 from qc.inspection import CAUSE_TITLES, Cause
-from qc.deadlines.missed_calls import missed_calls, reply_reached_nobody
 from qc.notices.rules import Event, Level, NoticeRule, NoticeRules, Recipient
 from qc.notices.text import (
     FIELD_LENGTH,
@@ -29,8 +31,6 @@ from qc.notices.text import (
 from qc.order import KIND_TITLES, CallKind, Order
 from qc.privacy import mask
 from qc.report import Saying, Verdict
-from qc.deadlines.timeliness import DueState, pressing
-from qc.deadlines.working_time import add_working_days, working_days_between
 
 VISITORS = {"street": "街镇", "district": "区级", "city": "市级"}
 REDO_DAYS = 2  # working days (松江区佘山镇 2025 二、（四）)

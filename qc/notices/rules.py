@@ -17,8 +17,8 @@ from qc.catalogue import (
     read_profile,
     read_yaml,
 )
-from qc.errors import CatalogueError
 from qc.deadlines.timing import Step, Timing, load_timing
+from qc.errors import CatalogueError
 
 
 class Recipient(StrEnum):

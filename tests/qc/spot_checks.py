@@ -6,9 +6,9 @@ from functools import lru_cache
 from pathlib import Path
 from random import Random
 
-from qc.call_figures import CallFigures
 from qc.catalogue import load_catalogue
-from qc.coaching import HeardCall
+from qc.coaching.report import HeardCall
+from qc.figures.calls import CallFigures
 from qc.filed import Filing, ReturnVisit
 from qc.inspect import inspect_call
 from qc.order import read_call, read_lines

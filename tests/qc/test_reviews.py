@@ -4,24 +4,17 @@ import json
 from pathlib import Path
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
-from models.judge.classifier import UtteranceClassifier
 from models.judge.examples import example_of_turn
-from models.judge.retrain import WorseModelError, retrain
+from models.judge.retrain import WorseModelError, compare, gather_material, retrain
 from qc.catalogue import load_catalogue
-from qc.commands.common import speaks_plainly
-from qc.commands.teach import teach_export, teach_train
+from qc.cli import app
 from qc.errors import OrderError, QcError
 from qc.order import Call
 from qc.reviews import Review, learn_from, read_reviewed_turns, read_reviews
 
 CORPUS = Path(__file__).parents[2] / "samples" / "corpus"
-
-app = typer.Typer()
-app.command("export")(speaks_plainly(teach_export))
-app.command("train")(speaks_plainly(teach_train))
 
 CALL = {
     "call_id": "c-1",
@@ -139,7 +132,7 @@ def test_a_review_that_cannot_be_used_says_why(unusable: Review, reason: str) ->
 
 def test_a_broken_file_of_reviews_is_told(tmp_path: Path) -> None:
     row = {"call_id": "c-1", "rule_id": "bh.rude", "reviewer": "甲", "at": "2024-06-11 09:00"}
-    with pytest.raises(OrderError, match="第 1 行.*decision"):
+    with pytest.raises(OrderError, match=r"第 1 行.*decision"):
         read_reviews([write(tmp_path / "a.jsonl", row | {"decision": "maybe"})])
     with pytest.raises(OrderError, match="at"):
         read_reviews([write(tmp_path / "b.jsonl", row | {"decision": "confirm", "at": "昨天"})])
@@ -159,7 +152,7 @@ def test_export_writes_what_training_reads(tmp_path: Path) -> None:
         ),
     )
     calls, out = write(tmp_path / "calls.jsonl", CALL), tmp_path / "out.jsonl"
-    arguments = ["export", str(reviews), "--calls", str(calls), "--out", str(out)]
+    arguments = ["teach", "export", str(reviews), "--calls", str(calls), "--out", str(out)]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     assert "不是经办人说的" in result.output
@@ -170,7 +163,7 @@ def test_export_writes_what_training_reads(tmp_path: Path) -> None:
 
 def test_export_never_writes_over_its_inputs(tmp_path: Path) -> None:
     calls = write(tmp_path / "calls.jsonl", CALL)
-    arguments = ["export", str(calls), "--calls", str(calls), "--out", str(calls)]
+    arguments = ["teach", "export", str(calls), "--calls", str(calls), "--out", str(calls)]
     assert CliRunner().invoke(app, arguments).exit_code == 2
     assert json.loads(calls.read_text("utf-8")) == CALL
 
@@ -179,13 +172,13 @@ def test_export_never_writes_over_its_inputs(tmp_path: Path) -> None:
 def small_corpus(tmp_path_factory) -> Path:
     """Labelled calls and turns enough for every label to be learned, and few enough for a test."""
     folder = tmp_path_factory.mktemp("corpus")
-    for name, step in (("dev-a", 2), ("dev-b", 2)):
+    for name in ("dev-a", "dev-b"):
         lines = (CORPUS / f"{name}.jsonl").read_text("utf-8").splitlines()
-        (folder / f"{name}.jsonl").write_text("\n".join(lines[::step]), "utf-8")
+        (folder / f"{name}.jsonl").write_text("\n".join(lines[::3]), "utf-8")
     turns = [
         line
         for path in sorted(CORPUS.glob("utterances-[a-np-z]*.jsonl"))
-        for line in path.read_text("utf-8").splitlines()[::8]
+        for line in path.read_text("utf-8").splitlines()[::14]
     ]
     (folder / "utterances-some.jsonl").write_text("\n".join(turns), "utf-8")
     return folder
@@ -198,38 +191,33 @@ def reviewed_turn(text: str, labels: list[str], number: int) -> dict:
     }  # fmt: skip
 
 
-def test_sound_reviews_teach_the_model(small_corpus: Path, tmp_path: Path) -> None:
+def test_sound_reviews_are_no_worse_and_change_only_their_rule(
+    small_corpus: Path, tmp_path: Path
+) -> None:
     words = "这种小事也值得天天打电话，你闲得慌吧"
-    reviews = write(
-        tmp_path / "good.jsonl", *(reviewed_turn(words, ["bh.rude"], n) for n in range(4))
-    )
-    out = tmp_path / "new.npz"
-    found = retrain([reviews], out, load_catalogue(), corpus=small_corpus)
+    rows = [reviewed_turn(words, ["bh.rude"], n) for n in range(4)]
+    material = gather_material([write(tmp_path / "a.jsonl", *rows)], load_catalogue(), small_corpus)
+    found = compare(material, load_catalogue(), small_corpus)
     assert found.learned == 4
     assert not found.worse
-    trained = UtteranceClassifier.load(out)
-    row = reviewed_turn(words, [], 0)
-    heard = trained.judge([example_of_turn(row, load_catalogue()).utterance])
-    assert heard[0, trained.labels.index("bh.rude")] > trained.thresholds["bh.rude"]
+    assert found.before.by_signal == found.after.by_signal
+    assert found.before.by_element == found.after.by_element
 
 
 def test_reviews_that_make_it_worse_are_refused(small_corpus: Path, tmp_path: Path) -> None:
     """A reviewer who calls every polite sentence rude, and every rude one polite."""
-    rows = [
-        json.loads(line) for line in (small_corpus / "utterances-some.jsonl").open(encoding="utf-8")
-    ]
-    agents = [row for row in rows if row["role"] == "agent"]
+    lines = (small_corpus / "utterances-some.jsonl").read_text("utf-8").splitlines()
+    agents = [row for row in map(json.loads, lines) if row["role"] == "agent"]
     turned = [
         reviewed_turn(row["text"], [] if "bh.rude" in row["labels"] else ["bh.rude"], n)
         for n, row in enumerate(agents)
     ]
     reviews, out = write(tmp_path / "bad.jsonl", *turned), tmp_path / "new.npz"
-    with pytest.raises(WorseModelError, match="更差.*→"):
+    with pytest.raises(WorseModelError, match="更差") as refused:
         retrain([reviews], out, load_catalogue(), corpus=small_corpus)
+    assert "→" in str(refused.value)
+    assert "--accept-worse" in str(refused.value)
     assert not out.exists()
-    found = retrain([reviews], out, load_catalogue(), corpus=small_corpus, accept_worse=True)
-    assert found.worse
-    assert UtteranceClassifier.load(out).labels
 
 
 def test_reviewed_turns_of_the_calls_compared_by_are_left_out(
@@ -247,7 +235,7 @@ def test_reviewed_turns_of_the_calls_compared_by_are_left_out(
 def test_train_fails_before_training_where_it_cannot_write(tmp_path: Path) -> None:
     reviews = write(tmp_path / "r.jsonl", reviewed_turn("您好", [], 0))
     for out in ("weights.txt", "r.jsonl/weights.npz"):
-        arguments = ["train", "--reviews", str(reviews), "--out", str(tmp_path / out)]
+        arguments = ["teach", "train", "--reviews", str(reviews), "--out", str(tmp_path / out)]
         result = CliRunner().invoke(app, arguments)
         assert result.exit_code == 2
         assert "Traceback" not in result.output

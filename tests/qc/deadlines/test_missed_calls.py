@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qc.deadlines.clock_times import clock_times
-from qc.filed import LOCAL, CallAttempt, Filing
 from qc.deadlines.missed_calls import attempts_completed_at, check_attempts
-from qc.order import CallKind
 from qc.deadlines.timing import load_timing
+from qc.filed import LOCAL, CallAttempt, Filing
+from qc.order import CallKind
 
 FIRST, REPLY = CallKind.FIRST_CONTACT, CallKind.REPLY
 

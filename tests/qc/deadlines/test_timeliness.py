@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from qc.catalogue import CATALOGUE_FOLDER, profile_names
-from qc.filed import LOCAL, CallAttempt, Filing
-from qc.order import CallKind, Order
 from qc.deadlines.timeliness import DueState, check_timeliness, deadlines, in_time
 from qc.deadlines.timing import Step, load_timing
+from qc.filed import LOCAL, CallAttempt, Filing
+from qc.order import CallKind, Order
 
 ORDER = Order(order_id="20240611-000417")
 MUCH_LATER = datetime(2024, 7, 31, 12, tzinfo=LOCAL)

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qc.filed import LOCAL
 from qc.deadlines.timing import load_timing
 from qc.deadlines.working_time import (
     STANDARD,
@@ -18,6 +17,7 @@ from qc.deadlines.working_time import (
     same_or_next_day,
     working_days_between,
 )
+from qc.filed import LOCAL
 
 MOMENTS = st.datetimes(datetime(2004, 1, 1), datetime(2030, 12, 31), timezones=st.just(LOCAL))
 DAYS = st.integers(1, 30)

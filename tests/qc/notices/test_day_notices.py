@@ -4,8 +4,8 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from qc.notices.day_notices import CaseOfDay, is_repeat, notices_for_day, same_matter
 from qc.filed import LOCAL
+from qc.notices.day_notices import CaseOfDay, is_repeat, notices_for_day, same_matter
 from qc.notices.rules import Level, Recipient, load_notice_rules
 
 DAY = date(2024, 6, 11)

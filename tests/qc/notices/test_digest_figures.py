@@ -4,13 +4,13 @@ from datetime import date, datetime
 
 import pytest
 
-from qc.call_figures import CallFigures
+from qc.figures.calls import CallFigures
+from qc.figures.tables import tabulate
+from qc.filed import LOCAL, Filing
 from qc.notices.digest_figures import digest_figures, orders_to_look_after, span_of
 from qc.notices.digests import OrderList, digest
-from qc.figure_tables import tabulate
-from qc.filed import LOCAL, Filing
-from qc.notices.rules import Period, load_notice_rules
 from qc.notices.order_notices import OrderRecord
+from qc.notices.rules import Period, load_notice_rules
 from qc.order import CallKind, Order
 
 DAY = date(2024, 6, 12)  # a Wednesday

@@ -14,6 +14,7 @@ from qc.catalogue import CATALOGUE_FOLDER, load_catalogue, profile_names
 from qc.errors import CatalogueError
 from qc.filed import LOCAL, Filing
 from qc.inspect import inspect_transcript
+from qc.notices.order_notices import HeardCall, Notice, OrderRecord, notices_for_order
 from qc.notices.rules import (
     LEVEL_TITLES,
     RECIPIENT_TITLES,
@@ -23,7 +24,6 @@ from qc.notices.rules import (
     load_notice_rules,
 )
 from qc.notices.text import LINK, MAX_BYTES
-from qc.notices.order_notices import HeardCall, Notice, OrderRecord, notices_for_order
 from qc.order import CallKind, Order
 from qc.report import verdict
 from qc.transcript import Role, Transcript, Turn

@@ -1,0 +1,46 @@
+"""Columns that repeat what the JSON beside them says, kept right whoever writes the row."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import event, inspect
+
+from api.tables import InspectionRow, OrderRow
+from qc.deadlines.timeliness import deadlines
+from qc.deadlines.timing import Step, Timing, load_timing
+from qc.figures.calls import latest_visit
+from qc.filed import Filing
+
+
+@event.listens_for(OrderRow, "before_insert")
+@event.listens_for(OrderRow, "before_update")
+def _read_filing(_: Any, __: Any, row: OrderRow) -> None:
+    changed = inspect(row).attrs
+    if not (changed.filing.history.has_changes() or changed.profile.history.has_changes()):
+        return
+    filing = Filing.model_validate(row.filing or {})
+    visit = latest_visit(filing)
+    row.visited = visit.satisfaction if visit else ""
+    row.cause = (visit.cause or "") if visit else ""
+    timing = load_timing(row.profile)
+    row.contact_due, row.contacted_at = _step(filing, timing, Step.FIRST_CONTACT)
+    row.close_due, row.closed_at = _step(filing, timing, Step.CLOSE)
+
+
+def _step(filing: Filing, timing: Timing, step: Step) -> tuple[datetime | None, datetime | None]:
+    """When a step is due and when it was done; neither is known of an order given back (退单)."""
+    done = {Step.FIRST_CONTACT: filing.first_contact_at, Step.CLOSE: filing.closed_at}[step]
+    if filing.returned_at is not None and done is None:
+        return None, None
+    due = next((due for due in deadlines(filing, timing) if due.step is step), None)
+    return (due.at, due.done_at) if due else (None, done)
+
+
+@event.listens_for(InspectionRow, "before_insert")
+@event.listens_for(InspectionRow, "before_update")
+def _read_verdict(_: Any, __: Any, row: InspectionRow) -> None:
+    if not inspect(row).attrs.verdict.history.has_changes():
+        return
+    row.cause = (row.verdict.get("cause") or {}).get("id", "")
+    elements = row.verdict.get("elements", {})
+    row.undetermined = [rule for rule, found in elements.items() if found.get("undetermined")]

@@ -1,0 +1,16 @@
+"""The workbench: pages in Chinese for inspectors, departments and trainers, one file a noun."""
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from api.pages import call, signin
+from api.pages.rendering import STATIC
+
+ROUTERS = (signin.router, call.router)
+
+
+def mount(app: FastAPI) -> None:
+    """Put the pages and their files into the application."""
+    for router in ROUTERS:
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")

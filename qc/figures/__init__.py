@@ -1,0 +1,1 @@
+"""The one place that computes numbers: dashboards, reports and digests read them here."""

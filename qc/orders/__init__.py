@@ -1,0 +1,1 @@
+"""All that is known of one order together: its calls, what was filed, what was promised."""

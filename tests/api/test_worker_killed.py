@@ -1,0 +1,67 @@
+"""Workers killed with -9 while they work: nothing is lost, and nothing is there twice.
+
+The long run (100 kills) is in benchmarks/service.py.
+"""
+
+import random
+from pathlib import Path
+
+from fastapi.testclient import TestClient
+from sqlalchemy import func, select
+
+from api.database import transaction
+from api.service import Service
+from api.tables import FindingRow, InspectionRow, JobRow
+from tests.api.filed import new_order, sound
+from tests.api.workers import Worker, are_over, states, wait_until, workers
+
+RECORDINGS, KILLS = 12, 3
+
+
+def upload(client: TestClient, folder: Path, count: int) -> list[str]:
+    """Recordings of an order, each with its job."""
+    order_id = new_order(client)
+    answers = [
+        client.post(f"/api/v1/orders/{order_id}/recordings", content=sound(folder, seconds=3))
+        for _ in range(count)
+    ]
+    return [answer.json()["job"] for answer in answers]
+
+
+def test_killed_workers_lose_nothing_and_double_nothing(
+    client: TestClient, service: Service, tmp_path: Path
+) -> None:
+    jobs = upload(client, tmp_path, RECORDINGS)
+    with workers(service, 2) as crew:
+        for _ in range(KILLS):
+            wait_until(lambda: crew[0].lives(service))
+            wait_until(lambda: "running" in states(service, jobs) or are_over(service, jobs)())
+            wait_until(lambda: random.random() < 0.3)
+            crew.pop(0).kill()
+            crew.append(Worker(service))
+        wait_until(are_over(service, jobs))
+    assert states(service, jobs) == ["done"] * RECORDINGS
+    with transaction(service.reader) as session:
+        ids = select(JobRow.recording_id).where(JobRow.id.in_(jobs))
+        runs = session.scalars(
+            select(InspectionRow.run).where(InspectionRow.recording_id.in_(ids))
+        ).all()
+        assert runs == [1] * RECORDINGS
+        doubled = session.scalars(
+            select(FindingRow.rule_id)
+            .group_by(FindingRow.inspection_id, FindingRow.rule_id, FindingRow.turn)
+            .having(func.count() > 1)
+        ).all()
+        assert doubled == []
+
+
+def test_when_one_of_two_workers_is_killed_the_other_finishes_its_jobs(
+    client: TestClient, service: Service, tmp_path: Path
+) -> None:
+    jobs = upload(client, tmp_path, 4)
+    with workers(service, 2) as crew:
+        wait_until(lambda: all(worker.lives(service) for worker in crew))
+        wait_until(lambda: "running" in states(service, jobs) or are_over(service, jobs)())
+        crew.pop().kill()
+        wait_until(are_over(service, jobs))
+    assert states(service, jobs) == ["done"] * 4
