@@ -11,7 +11,7 @@ from sqlalchemy import Engine, delete, func, select
 from sqlalchemy.orm import Session
 
 from api.access import Actor, Permission, Role, secret_hash
-from api.audit import record
+from api.audit import lock, record
 from api.database import now, transaction
 from api.problems import Problem, not_found
 from api.tables import ApiKeyRow, SignInRow, UserRow
@@ -37,6 +37,7 @@ def _nobodys_hash() -> str:
 def make_first_admin(engine: Engine, password: SecretStr | None) -> None:
     """Make the first account where there is none; a random password is shown once."""
     with transaction(engine) as session:
+        lock(session)  # server and workers may begin at once
         if session.scalar(select(func.count()).select_from(UserRow)):
             return
         chosen = password.get_secret_value() if password else secrets.token_urlsafe(12)

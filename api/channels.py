@@ -6,6 +6,7 @@ stable Message-ID, and never says whether a message that failed may have arrived
 """
 
 import json
+import logging
 import smtplib
 import ssl
 from collections.abc import Mapping
@@ -25,7 +26,7 @@ from apprise.plugins.email.smtp import SMTPSecureMode
 from apprise.plugins.feishu import NotifyFeishu
 from apprise.plugins.lark import NotifyLark
 from apprise.plugins.wecombot import NotifyWeComBot
-from standardwebhooks.webhooks import Webhook
+from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
 from qc.errors import QcError
 
@@ -34,6 +35,9 @@ SHOWN = 200  # characters of a reason
 RETRIED = frozenset({408, 425, 429})  # HTTP answers below 500 that pass
 BUSY = frozenset({-1, 45009, 130101, 9499, 11232, 11233, 2008})  # robots' codes that pass
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+
+for _name in ("apprise", "httpx"):  # what they log holds addresses with their keys
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 Result = Literal["sent", "refused", "failed", "unknown"]
 
@@ -117,7 +121,7 @@ class SignedWebhook:
         self._url = url
         try:
             self._signer = Webhook(secret)
-        except ValueError as error:
+        except (ValueError, EmptyWebhookSecretError) as error:
             raise QcError(
                 "给 webhook 签名的密钥格式不对",
                 "HOTLINE_QC_WEBHOOK_SECRET 应为 whsec_ 加 Base64",

@@ -1,5 +1,6 @@
 """Columns that repeat what the JSON beside them says, kept right whoever writes the row."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -42,5 +43,17 @@ def _read_verdict(_: Any, __: Any, row: InspectionRow) -> None:
     if not inspect(row).attrs.verdict.history.has_changes():
         return
     row.cause = (row.verdict.get("cause") or {}).get("id", "")
-    elements = row.verdict.get("elements", {})
-    row.undetermined = [rule for rule, found in elements.items() if found.get("undetermined")]
+    row.found = counted(row.verdict)
+
+
+def counted(verdict: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What figures count of a verdict: status by element, times by behaviour and by signal.
+
+    Elements on which a person must decide count neither way.
+    """
+    elements = verdict.get("elements", {}).items()
+    return {
+        "element": {r: e["status"] for r, e in elements if not e.get("undetermined")},
+        "behaviour": {b["id"]: len(b["quotes"]) for b in verdict.get("behaviours", ())},
+        "signal": {s["id"]: len(s["quotes"]) for s in verdict.get("citizen", ())},
+    }

@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from sqlalchemy.exc import DataError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
 
@@ -156,6 +156,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(DataError)
     async def _unstorable(_: Request, __: DataError) -> JSONResponse:
         return Problem(422, "内容里有不能保存的字符，或数值超出范围。", kind="invalid").response()
+
+    @app.exception_handler(IntegrityError)
+    async def _collision(_: Request, __: IntegrityError) -> JSONResponse:
+        return Problem(409, "与刚刚保存的数据冲突，请重新读取后再试。", kind="conflict").response()
 
     @app.exception_handler(OperationalError)
     async def _database(_: Request, error: OperationalError) -> JSONResponse:

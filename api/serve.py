@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 from uuid import uuid4
 
 import structlog
@@ -109,11 +110,15 @@ def run_server(settings: Settings) -> None:
             host=settings.host,
             port=settings.port,
             log_config=None,
+            access_log=False,
             timeout_graceful_shutdown=10,
         )
     )
     with crew(service.engine, settings.workers):
-        try:
-            server.run()
-        finally:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # let the workers end in peace
+        for sign in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(sign, _nothing_more)
+        server.run()
+
+
+def _nothing_more(_: int, __: FrameType | None) -> None:
+    """The web server ends by itself on a signal, and raises it again when it has ended."""

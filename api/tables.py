@@ -32,10 +32,6 @@ class OrderRow(Table):
     handler: Mapped[str] = mapped_column(String(100), default="", index=True)
     category: Mapped[str] = mapped_column(String(20), default="other")
     received_at: Mapped[datetime] = mapped_column(Moment, default=now, index=True)
-    order: Mapped[dict[str, Any]] = mapped_column(JSON)  # qc.order.Order
-    filing: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # qc.filed.Filing
-    verdict: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # OrderInspection.to_json()
-    score: Mapped[int | None] = mapped_column(index=True)
     # read off `filing` (api/derived.py), for figures and lists
     visited: Mapped[str] = mapped_column(String(20), default="")  # of the latest return visit
     cause: Mapped[str] = mapped_column(String(20), default="")  # of dissatisfaction, as filed
@@ -43,6 +39,10 @@ class OrderRow(Table):
     contacted_at: Mapped[datetime | None] = mapped_column(Moment)
     close_due: Mapped[datetime | None] = mapped_column(Moment)
     closed_at: Mapped[datetime | None] = mapped_column(Moment)
+    order: Mapped[dict[str, Any]] = mapped_column(JSON)  # qc.order.Order
+    filing: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # qc.filed.Filing
+    verdict: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # OrderInspection.to_json()
+    score: Mapped[int | None] = mapped_column(index=True)
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
     updated_at: Mapped[datetime] = mapped_column(Moment, default=now, onupdate=now)
     forgotten_at: Mapped[datetime | None] = mapped_column(Moment)  # personal data deleted
@@ -95,11 +95,11 @@ class InspectionRow(Table):
     attitude_level: Mapped[str] = mapped_column(String(10), index=True)
     satisfaction: Mapped[str] = mapped_column(String(20), index=True)
     confidence: Mapped[float]  # of the least certain finding, 0..1; 1 where nothing was found
-    transcript: Mapped[list[dict[str, Any]]] = mapped_column(JSON)  # turns, unmasked
-    verdict: Mapped[dict[str, Any]] = mapped_column(JSON)  # qc.report.Verdict, unmasked
     # read off `verdict` (api/derived.py), for figures
     cause: Mapped[str] = mapped_column(String(20), default="")  # likely, of dissatisfaction
-    undetermined: Mapped[list[str]] = mapped_column(JSON, default=list)  # elements
+    found: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # by family and rule
+    transcript: Mapped[list[dict[str, Any]]] = mapped_column(JSON)  # turns, unmasked
+    verdict: Mapped[dict[str, Any]] = mapped_column(JSON)  # qc.report.Verdict, unmasked
     setup: Mapped[str] = mapped_column(String(200), default="")  # recogniser, profile, rules
     run: Mapped[int] = mapped_column(default=1)  # how often it was inspected
     made_at: Mapped[datetime] = mapped_column(Moment, default=now, index=True)

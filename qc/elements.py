@@ -1,6 +1,6 @@
 """Script elements: met, partial, missing or not applicable, from the facets that were heard."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from qc.catalogue import Catalogue, Element, FacetsNeeded
 from qc.evidence import Evidence, EvidenceSheet
@@ -32,7 +32,7 @@ def judge_elements(
 def _judge(
     element: Element, scene: Scene, sheet: EvidenceSheet, catalogue: Catalogue
 ) -> ElementFinding:
-    status = _status(element, scene, sheet)
+    status = status_of(element, scene, lambda facet: bool(sheet.heard(facet)))
     facets = _facets_of(element, scene)
     evidence = [e for facet in facets for e in _best(sheet.heard(facet))]
     if status == "partial" and not evidence:
@@ -73,26 +73,27 @@ def find_mismatches(
     )
 
 
-def _status(element: Element, scene: Scene, sheet: EvidenceSheet) -> Status:
+def status_of(element: Element, scene: Scene, is_heard: Callable[[str], bool]) -> Status:
+    """Status of an element, given which facets were heard in the call."""
     if any(holds_for_call(context, scene) for context in element.not_applicable):
         return "not_applicable"
-    if any(_is_fulfilled(needed, scene, sheet) for needed in element.met):
+    if any(_is_fulfilled(needed, scene, is_heard) for needed in element.met):
         return "met"
-    if any(_is_fulfilled(needed, scene, sheet) for needed in element.partial):
+    if any(_is_fulfilled(needed, scene, is_heard) for needed in element.partial):
         return "partial"
     unsaid = any(holds_for_call(context, scene) for context in element.not_applicable_unsaid)
     return "not_applicable" if unsaid else "missing"
 
 
-def _is_fulfilled(needed: FacetsNeeded, scene: Scene, sheet: EvidenceSheet) -> bool:
+def _is_fulfilled(needed: FacetsNeeded, scene: Scene, is_heard: Callable[[str], bool]) -> bool:
     if needed.call is not None and not holds_for_call(needed.call, scene):
         return False
     every = needed.all
     if needed.every_missing:
         every += tuple(f"collect.{missing}" for missing in scene.order.missing_elements)
-    if not all(sheet.heard(facet) for facet in every):
+    if not all(is_heard(facet) for facet in every):
         return False
-    return not needed.any or sum(bool(sheet.heard(f)) for f in needed.any) >= needed.at_least
+    return not needed.any or sum(is_heard(f) for f in needed.any) >= needed.at_least
 
 
 def _facets_of(element: Element, scene: Scene) -> Sequence[str]:

@@ -21,6 +21,7 @@ from qc.catalogue import SEVERITY_TITLES, Severity, load_catalogue
 from qc.inspection import (
     SATISFACTION_TITLES,
     STATUS_TITLES,
+    Cause,
     Inspection,
     Level,
     Quote,
@@ -29,7 +30,7 @@ from qc.inspection import (
 )
 from qc.order import KIND_TITLES, CallKind
 from qc.privacy import mask_file_name, masked
-from qc.transcript import ROLE_TITLES
+from qc.transcript import ROLE_TITLES, Role
 
 TEMPLATES = Path(__file__).parent / "templates"
 UNKNOWN = "未填写"  # a department or handler that the order does not name
@@ -89,6 +90,24 @@ class AttitudeVerdict(_Record):
     title: str
 
 
+class SpokenTurn(_Record):
+    role: Role
+    text: str
+    start: float | None
+    end: float | None
+
+
+class PraiseVerdict(_Record):
+    title: str
+    turn: int
+    text: str
+
+
+class CauseVerdict(_Record):
+    id: Cause
+    title: str
+
+
 class Verdict(_Record):
     """`Inspection.to_json()` with titles and advice, so that reports need no catalogue."""
 
@@ -99,6 +118,10 @@ class Verdict(_Record):
     attitude: AttitudeVerdict
     score: int
     warnings: tuple[str, ...]
+    undetermined: tuple[str, ...] = ()
+    cause: CauseVerdict | None = None
+    praise: tuple[PraiseVerdict, ...] = ()
+    turns: tuple[SpokenTurn, ...] = ()  # what was said, for clips and practice
 
     def titles(self, status: Status) -> list[str]:
         """Script elements of that status."""
@@ -136,6 +159,13 @@ def verdict(inspection: Inspection, *, unmasked: bool = False) -> Verdict:
         stored |= {"title": signal.title, "quotes": _sayings(signal.quotes)}
         stored["advice"] = signal.advice
     data["attitude"]["title"] = shown.attitude.title
+    data["praise"] = [
+        {"title": p.title, "turn": p.turn.index, "text": p.turn.text} for p in shown.praise
+    ]
+    data["turns"] = [
+        {"role": t.role, "text": t.text, "start": t.start, "end": t.end}
+        for t in shown.transcript.turns
+    ]
     return Verdict.model_validate(data)
 
 

@@ -196,10 +196,10 @@ def _turn(index: int, role: Role, said: Utterance) -> Turn:
         index=index,
         role=role,
         text=said.text,
-        start=round(said.start, 2),
-        end=round(said.end, 2),
+        start=round(float(said.start), 2),
+        end=round(float(said.end), 2),
         fast=_is_fast(said),
-        confidence=round(said.confidence, 3),
+        confidence=round(float(said.confidence), 3),
     )
 
 

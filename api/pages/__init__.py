@@ -3,10 +3,10 @@
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from api.pages import call, signin
+from api.pages import admin, audit, call, calls, catalogue, dashboards, orders, signin, today
 from api.pages.rendering import STATIC
 
-ROUTERS = (signin.router, call.router)
+ROUTERS = (signin.router, today.router, orders.router, calls.router, call.router, dashboards.router, catalogue.router, admin.router, audit.router)
 
 
 def mount(app: FastAPI) -> None:

@@ -39,6 +39,12 @@ class Example:
     weight: float = 1.0
 
 
+def group_of(label: str) -> str:
+    """The group of labels to which a label belongs (see `Example.groups`)."""
+    head = label.partition(".")[0]
+    return head if head in ("bh", "ct", "sat", "upset") else "facet"
+
+
 def read_examples(catalogue: Catalogue, corpus: Path = CORPUS) -> list[Example]:
     """All labelled turns: the rules' own examples, single turns, and those of whole calls."""
     found = list(_examples_of_rules(catalogue))

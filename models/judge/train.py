@@ -7,6 +7,7 @@ on predictions for calls that were not trained on. Some minutes on two cores.
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
 from models.judge.classifier import WEIGHTS, UtteranceClassifier
-from models.judge.examples import Example, read_examples
+from models.judge.examples import Example, group_of, read_examples
 from models.judge.features import BLOCK_WEIGHTS, features
 from models.judge.network import Network, train_network
 from qc.catalogue import Catalogue, load_catalogue
@@ -43,12 +44,6 @@ def label_names(catalogue: Catalogue) -> list[str]:
         *(f"sat.{value}" for value in SATISFACTIONS),
         "upset",
     ]
-
-
-def group_of(label: str) -> str:
-    """The group of labels to which a label belongs (see `Example.groups`)."""
-    head = label.partition(".")[0]
-    return head if head in ("bh", "ct", "sat", "upset") else "facet"
 
 
 class Vectoriser:
@@ -82,17 +77,32 @@ class Vectoriser:
         return csr_matrix((np.concatenate(values), columns, ends), shape=shape)
 
 
-def fit_label(
-    rows: csr_matrix, examples: Sequence[Example], label: str, chosen: NDArray[np.bool_]
-) -> LogisticRegression:
-    """One label's regression on the chosen examples whose labels of that group are complete."""
-    known = chosen & np.array([bool({group_of(label), label} & e.groups) for e in examples])
-    wanted = np.array([label in e.labels for e in examples])
-    model = LogisticRegression(
-        C=INVERSE_REGULARISATION, solver="liblinear", dual=True, tol=TOLERANCE
+@dataclass(frozen=True)
+class Targets:
+    """What one label's regression learns from: places of the examples, whether they carry it."""
+
+    places: NDArray[np.int_]
+    wanted: NDArray[np.bool_]
+    weights: NDArray[np.float64]
+
+
+def targets_of(examples: Sequence[Example], label: str, chosen: NDArray[np.bool_]) -> Targets:
+    """The chosen examples whose labels of that label's group are complete."""
+    asked = {group_of(label), label}
+    places = [i for i in np.flatnonzero(chosen).tolist() if asked & examples[i].groups]
+    return Targets(
+        np.array(places),
+        np.array([label in examples[i].labels for i in places]),
+        np.array([examples[i].weight for i in places]),
     )
-    weights = np.array([e.weight for e in examples])
-    return model.fit(rows[known], wanted[known], sample_weight=weights[known])
+
+
+def fit_label(rows: csr_matrix, targets: Targets) -> LogisticRegression:
+    """One label's regression; the same targets always give the same one."""
+    model = LogisticRegression(
+        C=INVERSE_REGULARISATION, solver="liblinear", dual=True, tol=TOLERANCE, random_state=0
+    )
+    return model.fit(rows[targets.places], targets.wanted, sample_weight=targets.weights)
 
 
 def fit_network(
@@ -134,10 +144,6 @@ def predict_unseen(
     folds = folds_of(examples)
     usable = np.ones(len(examples), dtype=bool) if learned is None else learned
 
-    def regress(label: str, fold: int) -> NDArray[np.float32]:
-        model = fit_label(rows, examples, label, usable & (folds != fold))
-        return np.asarray(model.decision_function(rows[folds == fold]), dtype=np.float32)
-
     def convolve(fold: int) -> NDArray[np.float32]:
         network = fit_network(examples, labels, usable & (folds != fold))
         return network.logits(
@@ -145,8 +151,14 @@ def predict_unseen(
         )
 
     jobs = [(label, fold) for label in labels for fold in range(FOLDS)]
-    # Threads: liblinear lets go of the interpreter, and the examples need no pickling.
-    regressed = Parallel(n_jobs=2, prefer="threads")(delayed(regress)(*job) for job in jobs)
+    regressed = Parallel(n_jobs=2)(
+        delayed(_regress)(
+            rows,
+            targets_of(examples, label, usable & (folds != fold)),
+            np.flatnonzero(folds == fold),
+        )
+        for label, fold in jobs
+    )
     odds = np.full((len(examples), len(labels)), np.nan, dtype=np.float32)
     for (label, fold), found in zip(jobs, regressed, strict=True):
         odds[folds == fold, labels.index(label)] = found
@@ -157,6 +169,12 @@ def predict_unseen(
     for fold, known in enumerate(convolved):
         odds[folds == fold] = (1 - share) * odds[folds == fold] + share * known
     return (1 / (1 + np.exp(-odds))).astype(np.float32)
+
+
+def _regress(rows: csr_matrix, targets: Targets, unseen: NDArray[np.int_]) -> NDArray[np.float32]:
+    """Log-odds of the unseen rows."""
+    model = fit_label(rows, targets)
+    return np.asarray(model.decision_function(rows[unseen]), dtype=np.float32)
 
 
 Calibration = Mapping[str, tuple[float, float]]  # group -> slope and offset of the log-odds
@@ -242,8 +260,8 @@ def fit(
 ) -> UtteranceClassifier:
     """The classifier trained on all examples, calibrated, its file kept small."""
     everything = np.ones(len(examples), dtype=bool)
-    models = Parallel(n_jobs=2, prefer="threads")(
-        delayed(fit_label)(rows, examples, label, everything) for label in labels
+    models = Parallel(n_jobs=2)(
+        delayed(fit_label)(rows, targets_of(examples, label, everything)) for label in labels
     )
     weights = np.stack([model.coef_[0] for model in models], axis=1).astype(np.float32)
     bias = np.array([model.intercept_[0] for model in models], dtype=np.float32)

@@ -1,6 +1,6 @@
 """What somebody does well and what they should change, read off the verdicts on their calls."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,7 +11,7 @@ from qc.figures.tables import Tables
 from qc.inspection import STATUS_TITLES
 from qc.order import KIND_TITLES, CallKind
 from qc.report import Row, Verdict, clock
-from qc.transcript import Role, Turn
+from qc.transcript import Turn
 
 HABITS = 3  # more cannot be changed at once
 MOMENTS = 3  # to listen to, for one habit
@@ -87,13 +87,9 @@ class GoodCall:
 
 
 def turns_of(row: Row) -> tuple[Turn, ...]:
-    """The turns that are stored with a verdict; () where they are not."""
-    stored = getattr(row.verdict, "turns", None) or ()
-    read = [t if isinstance(t, Mapping) else t.model_dump() for t in stored]
-    return tuple(
-        Turn(i, Role(turn["role"]), turn["text"], turn.get("start"), turn.get("end"))
-        for i, turn in enumerate(read)
-    )
+    """The turns that are stored with a verdict."""
+    stored = row.verdict.turns if row.verdict else ()
+    return tuple(Turn(i, t.role, t.text, t.start, t.end) for i, t in enumerate(stored))
 
 
 def find_habits(

@@ -242,8 +242,8 @@ def _heard_cause(call: HeardCall) -> Cause | None:
     """The likely cause of dissatisfaction as it was heard in a call; a serious attitude is one."""
     if call.verdict is None:
         return None
-    if cause := call.verdict.model_dump(include={"cause"}).get("cause"):
-        return cause["id"]
+    if call.verdict.cause is not None:
+        return call.verdict.cause.id
     return "attitude" if call.verdict.attitude.level == "serious" else None
 
 

@@ -10,12 +10,15 @@ from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 
 from api.database import transaction
+from api.leases import release
 from api.service import Service
 from api.tables import FindingRow, InspectionRow, JobRow
-from tests.api.filed import new_order, sound
+from api.workflows import MAX_RECOVERIES
+from tests.api.filed import SAMPLES, new_order, sound
 from tests.api.workers import Worker, are_over, states, wait_until, workers
 
 RECORDINGS, KILLS = 12, 3
+LONG_CALL = SAMPLES / "recordings" / "03-先行联系-态度粗暴挂断.wav"
 
 
 def upload(client: TestClient, folder: Path, count: int) -> list[str]:
@@ -65,3 +68,27 @@ def test_when_one_of_two_workers_is_killed_the_other_finishes_its_jobs(
         crew.pop().kill()
         wait_until(are_over(service, jobs))
     assert states(service, jobs) == ["done"] * 4
+
+
+def test_a_recording_that_kills_its_worker_every_time_ends_as_failed(
+    client: TestClient, service: Service
+) -> None:
+    order_id = new_order(client)
+    answer = client.post(
+        f"/api/v1/orders/{order_id}/recordings", content=LONG_CALL.read_bytes()
+    ).json()
+    job = answer["job"]
+    for _ in range(MAX_RECOVERIES + 1):
+        with workers(service, 1) as crew:
+            before = client.get(f"/api/v1/jobs/{job}").json()["attempts"]
+            wait_until(
+                lambda seen=before: client.get(f"/api/v1/jobs/{job}").json()["attempts"] > seen
+            )
+        release(service.engine, crew[0].id)  # as `serve` does when a worker of its own dies
+    with workers(service, 1):
+        wait_until(are_over(service, [job]))
+    shown = client.get(f"/api/v1/jobs/{job}").json()
+    assert shown["status"] == "failed"
+    assert "多次意外退出" in shown["reason"]
+    recording = client.get(f"/api/v1/recordings/{answer['recording']['id']}").json()
+    assert (recording["status"], recording["reason"]) == ("failed", shown["reason"])

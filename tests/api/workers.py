@@ -1,10 +1,7 @@
-"""Real worker processes, to be killed."""
+"""Real worker processes, to be killed; forked from one that has loaded everything."""
 
-import os
+import multiprocessing
 import secrets
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,37 +12,30 @@ from api.database import transaction
 from api.service import Service
 from api.tables import JobRow, LeaseRow
 
-
-def environment(service: Service) -> dict[str, str]:
-    """Variables that give a process the service's settings."""
-    return {
-        **os.environ,
-        "HOTLINE_QC_DATA_FOLDER": str(service.settings.data_folder),
-        "HOTLINE_QC_DATABASE_URL": service.settings.database_url,
-        "OMP_NUM_THREADS": "1",
-    }
+_PROCESSES = multiprocessing.get_context("forkserver")
+_PROCESSES.set_forkserver_preload(["tests.api.nursery"])
 
 
 class Worker:
     """A worker process of its own."""
 
     def __init__(self, service: Service) -> None:
+        from tests.api.nursery import work
+
         self.id = f"test-{secrets.token_hex(4)}"
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "api.worker", self.id, str(os.getpid())],
-            env=environment(service),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        settings = service.settings.model_dump()
+        log = str(service.settings.data_folder / f"{self.id}.log")
+        self.process = _PROCESSES.Process(target=work, args=(self.id, settings, log), daemon=True)
+        self.process.start()
 
     def kill(self) -> None:
         """As by the kernel: nothing is cleaned up."""
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
+        self.process.kill()
+        self.process.join()
 
     def lives(self, service: Service) -> bool:
         """Whether it has given its first sign of life."""
-        assert self.process.poll() is None, "the worker has ended"
+        assert self.process.is_alive(), "the worker has ended"
         with transaction(service.reader) as session:
             return session.get(LeaseRow, self.id) is not None
 
