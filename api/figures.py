@@ -98,7 +98,7 @@ def read_tables(session: Session, at: datetime, profile: str = "") -> Tables:
     """Everything that figures are computed from, as it is at a moment."""
     rows = _rows(session, profile)
     _apply_reviews(session, rows)
-    days = rows["made_at"].fillna(rows["received_at"])
+    days = rows["made_at"].where(rows["made_at"].notna(), rows["received_at"])
     calls = rows.assign(
         call_id=rows["call_id"].fillna(""),
         satisfaction=rows["satisfaction"].fillna("none"),

@@ -1,5 +1,6 @@
 """The queue as requests see it: jobs are put in with the change they belong to, by id only."""
 
+import logging
 from collections.abc import Sequence
 
 from dbos import DBOSClient, DBOSPortableJSONSerializer
@@ -21,6 +22,7 @@ class Queue:
     """Puts jobs into the durable queue. It runs none: that is the workers' business."""
 
     def __init__(self, settings: Settings) -> None:
+        logging.getLogger("dbos").setLevel(logging.WARNING)  # its notes are for developers
         self._max_queued = settings.max_queued
         self._reader = connect(settings.database, read_only=True)
         self._client = DBOSClient(

@@ -31,6 +31,7 @@ class Label:
     file_name: str
     kind: CallKind | None = None  # None: read off the words
     made_at: datetime | None = None  # when the call was made
+    priority: int = PER_ORDER
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,6 @@ def take_in(
     order_pk: str,
     incoming: Incoming,
     label: Label,
-    *,
-    priority: int = PER_ORDER,
 ) -> Taken:
     """Keep a finished file as a recording of an order and have it inspected.
 
@@ -85,7 +84,7 @@ def take_in(
     try:
         with transaction(service.engine) as session:
             row = _row(session, order_pk, incoming, label, recording_id, path)
-            job = service.queue.enqueue_inspection(session, row, actor.name, priority)
+            job = service.queue.enqueue_inspection(session, row, actor.name, label.priority)
             record(session, actor, "recording.upload", row.id, f"{incoming.size} 字节")
             return Taken(row.id, job.id, is_new=True)
     except IntegrityError:  # the same bytes came twice at once

@@ -22,7 +22,10 @@ Settled = Mapping[tuple[str, int | None], str]  # decision by rule and turn
 
 
 def settled_of(session: Session, recording_ids: Sequence[str]) -> dict[str, dict[Any, str]]:
-    """What people decided on each recording; the latest word on a rule at a turn holds."""
+    """What people decided on each recording; the latest word on a rule at a turn holds.
+
+    A word on every place of a finding (turn None) goes before what was said of single ones.
+    """
     reviews = session.scalars(
         select(ReviewRow)
         .where(ReviewRow.recording_id.in_(recording_ids))
@@ -30,7 +33,11 @@ def settled_of(session: Session, recording_ids: Sequence[str]) -> dict[str, dict
     )
     found: dict[str, dict[Any, str]] = {}
     for review in reviews:
-        found.setdefault(review.recording_id, {})[review.rule_id, review.turn] = review.decision
+        settled = found.setdefault(review.recording_id, {})
+        if review.turn is None:
+            for key in [key for key in settled if key[0] == review.rule_id]:
+                del settled[key]
+        settled[review.rule_id, review.turn] = review.decision
     return found
 
 

@@ -245,22 +245,6 @@ def parse_rule(row: Any, model: type[Model], path: Path, name: str) -> Model:
         ) from error
 
 
-def rule_schemas() -> dict[str, Any]:
-    """JSON Schema of a rule of each file of the catalogue."""
-    files: dict[str, type[Strict]] = {
-        "facets.yaml": Facet,
-        "first_contact.yaml": Element,
-        "reply.yaml": Element,
-        "conduct.yaml": Behaviour,
-        "signals.yaml": Signal,
-        "practice.yaml": Practice,
-        "causes.yaml": CauseRule,
-        "scoring.yaml": Scoring,
-        "profiles": Profile,
-    }
-    return {file: model.model_json_schema() for file, model in files.items()}
-
-
 def profile_names(folder: Path = CATALOGUE_FOLDER) -> list[str]:
     """Names of the streets' profiles."""
     return sorted(path.stem for path in (folder / "profiles").glob("*.yaml"))

@@ -30,8 +30,8 @@ def check_examples(catalogue: Catalogue, classifier: Classifier | None) -> Itera
         yield Outcome(label, last.text, expected, found == expected)
     cued: tuple[Practice | CauseRule, ...] = (*catalogue.practices, *catalogue.causes)
     for rule in cued:
-        for expected, example in _each(rule.examples):
-            scene = _scene(example, rule.when.role or Role.AGENT, CallKind.FIRST_CONTACT)
+        for expected, example in each_example(rule.examples):
+            scene = example_scene(example, rule.when.role or Role.AGENT, CallKind.FIRST_CONTACT)
             found = find(rule.when, scene, len(scene.transcript.turns) - 1) is not None
             yield Outcome(rule.id, example.text, expected, found == expected)
 
@@ -45,23 +45,25 @@ def rule_examples(catalogue: Catalogue) -> Iterator[tuple[str, bool, Scene]]:
     only_reply = facets_of[CallKind.REPLY] - facets_of[CallKind.FIRST_CONTACT]
     for facet in catalogue.facets.values():
         kind = CallKind.REPLY if facet.id in only_reply else CallKind.FIRST_CONTACT
-        for expected, example in _each(facet.examples):
-            yield facet.id, expected, _scene(example, Role.AGENT, kind)
+        for expected, example in each_example(facet.examples):
+            yield facet.id, expected, example_scene(example, Role.AGENT, kind)
     rules: list[tuple[Behaviour | Signal, Role]] = [(r, Role.AGENT) for r in catalogue.behaviours]
     rules += [(r, Role.CITIZEN) for r in catalogue.signals]
     for rule, role in rules:
         for kind in CallKind:
-            for expected, example in _each(rule.examples):
-                yield rule.id, expected, _scene(example, role, kind)
+            for expected, example in each_example(rule.examples):
+                yield rule.id, expected, example_scene(example, role, kind)
 
 
-def _each(examples: Examples) -> Iterator[tuple[bool, Example]]:
+def each_example(examples: Examples) -> Iterator[tuple[bool, Example]]:
+    """Positive examples (True), then negative ones."""
     for expected, listed in ((True, examples.yes), (False, examples.no)):
         for example in listed:
             yield expected, Example(text=example) if isinstance(example, str) else example
 
 
-def _scene(example: Example, role: Role, kind: CallKind) -> Scene:
+def example_scene(example: Example, role: Role, kind: CallKind) -> Scene:
+    """A call that ends with the example, said by `role`."""
     previous = [
         (Role.AGENT if line.startswith("A") else Role.CITIZEN, line[3:]) for line in example.prev
     ]

@@ -3,10 +3,38 @@
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from api.pages import admin, audit, call, calls, catalogue, dashboards, orders, signin, today
+from api.pages import (
+    admin,
+    appeals,
+    audit,
+    call,
+    calls,
+    catalogue,
+    coaching,
+    dashboards,
+    notices,
+    orders,
+    plans,
+    signin,
+    today,
+)
 from api.pages.rendering import STATIC
 
-ROUTERS = (signin.router, today.router, orders.router, calls.router, call.router, dashboards.router, catalogue.router, admin.router, audit.router)
+ROUTERS = (
+    signin.router,
+    today.router,
+    orders.router,
+    calls.router,
+    call.router,
+    dashboards.router,
+    coaching.router,
+    plans.router,
+    appeals.router,
+    notices.router,
+    catalogue.router,
+    admin.router,
+    audit.router,
+)
 
 
 def mount(app: FastAPI) -> None:

@@ -3,13 +3,13 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request, Response
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 
 from api.access import KEY_SCOPES, ROLE_TITLES
+from api.pages.forms import checked
 from api.pages.guard import Admin, TheService
 from api.pages.rendering import PageRoute, go, page
 from api.paging import Wanted
-from api.problems import Problem
 from api.routes.accounts import (
     AccountChange,
     InitialPassword,
@@ -21,7 +21,6 @@ from api.routes.accounts import (
 )
 from api.routes.jobs import list_jobs
 from api.routes.keys import NewKey, add_key, list_keys, revoke_key
-from qc.errors import what_is_wrong
 
 router = APIRouter(prefix="/admin", route_class=PageRoute, include_in_schema=False)
 
@@ -75,7 +74,7 @@ def make_account(
     department: Field = "",
     password: Field = "",
 ) -> Response:
-    account = _checked(
+    account = checked(
         NewAccount,
         name=name.strip(),
         title=title.strip(),
@@ -97,7 +96,7 @@ def alter_account(
     password: Field = "",
 ) -> Response:
     if password:
-        initial = _checked(InitialPassword, password=SecretStr(password))
+        initial = checked(InitialPassword, password=SecretStr(password))
         reset_password(name, initial, actor, service)
     if active:
         change_account(name, AccountChange(active=active == "true"), actor, service)
@@ -113,7 +112,7 @@ def make_key(
     department: Field = "",
     scopes: Annotated[list[str], Form()] = [],  # noqa: B006
 ) -> Response:
-    wanted = _checked(NewKey, name=name.strip(), department=department.strip(), scopes=set(scopes))
+    wanted = checked(NewKey, name=name.strip(), department=department.strip(), scopes=set(scopes))
     made = add_key(wanted, actor, service)
     return page(request, actor, "key_made.html.jinja", made=made)
 
@@ -122,17 +121,3 @@ def make_key(
 def stop_key(request: Request, key_id: str, actor: Admin, service: TheService) -> Response:
     revoke_key(key_id, actor, service)
     return go("/admin#keys", request)
-
-
-def _checked(model: type[Any], **values: object) -> Any:
-    """A form as the API's model.
-
-    Raises:
-        Problem: 422 with what is wrong.
-    """
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        place, reason = what_is_wrong(error)
-        titles = {"name": "名称", "password": "密码", "department": "部门", "scopes": "权限"}
-        raise Problem(422, f"“{titles.get(place, place)}”{reason}。") from error

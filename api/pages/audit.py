@@ -9,7 +9,7 @@ from api.pages.orders import Day, Text, day_of
 from api.pages.rendering import PageRoute, page
 from api.paging import Wanted
 from api.routes.audit import list_entries, verify_log
-from api.routes.findings import midnight
+from api.routes.common import midnight
 
 router = APIRouter(prefix="/audit", route_class=PageRoute, include_in_schema=False)
 

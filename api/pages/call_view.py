@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from markupsafe import Markup, escape
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from api.masking import View
-from api.tables import AppealRow, FindingRow, InspectionRow, RecordingRow, ReviewRow
+from api.routes.appeals import AppealShown
+from api.routes.reviews import ReviewShown
+from api.tables import FindingRow, InspectionRow
 from qc.catalogue import SEVERITY_TITLES, load_catalogue
+from qc.figures.rule_titles import rule_titles
 from qc.inspection import STATUS_TITLES
 from qc.order import Order
-from qc.figures.rule_titles import rule_titles
 
 SIGNS = {"missing": "✗", "signal": "!", "met": "✓", "partial": "◐", "praise": "★"}
 _PRIORITY = ("missing", "signal", "partial", "met")  # of marks that overlap
@@ -72,8 +72,8 @@ class ShownFinding:
     lacking: tuple[str, ...]
     undetermined: bool
     decision: str
-    reviews: tuple[ReviewRow, ...]
-    appeals: tuple[AppealRow, ...]
+    reviews: tuple[ReviewShown, ...]
+    appeals: tuple[AppealShown, ...]
 
 
 def documents(source: Mapping[str, str]) -> str:
@@ -82,11 +82,11 @@ def documents(source: Mapping[str, str]) -> str:
     return f"{title.split('《')[0]}　{source.get('clause', '')}".strip()
 
 
-def shown_turns(found: InspectionRow, verdict: Mapping[str, Any], view: View, order: Order) -> list[
-    ShownTurn
-]:
-    """The dialogue, masked as the reader may see it."""
-    notes, quotes = _notes(verdict)
+def shown_turns(
+    found: InspectionRow, verdict: Mapping[str, Any] | None, view: View, order: Order
+) -> list[ShownTurn]:
+    """The dialogue, masked as the reader may see it; without a verdict, the words only."""
+    notes, quotes = _notes(verdict) if verdict else (defaultdict(list), defaultdict(list))
     return [
         ShownTurn(
             index=turn["index"],
@@ -142,27 +142,19 @@ def _rank(tone: str) -> int:
 
 
 def shown_findings(
-    session: Session, row: RecordingRow, verdict: Mapping[str, Any]
+    found: InspectionRow,
+    verdict: Mapping[str, Any],
+    reviews: Sequence[ReviewShown],
+    appeals: Sequence[AppealShown],
 ) -> list[ShownFinding]:
-    """What is to be looked at: prohibited behaviours, lapses of the script, then signals."""
-    said = _by_place(session.scalars(_of(ReviewRow, row).order_by(ReviewRow.made_at)))
-    appeals = _by_place(session.scalars(_of(AppealRow, row).order_by(AppealRow.appealed_at)))
-    stored = row.inspection.findings if row.inspection else []
-    found = [_shown(f, verdict, said, appeals) for f in stored if _is_shown(f, verdict)]
+    """What is to be looked at: prohibited behaviours, lapses of the script, then signals.
+
+    Args:
+        verdict: masked as the reader may see it; so are `reviews` and `appeals`, the oldest first.
+    """
+    shown = [_shown(f, verdict, reviews, appeals) for f in found.findings if _is_shown(f, verdict)]
     order = {"behaviour": 0, "element": 1, "signal": 2}
-    return sorted(found, key=lambda f: (order[f.family], f.start is None, f.start or 0, f.rule_id))
-
-
-def _of(table: type[Any], row: RecordingRow) -> Any:
-    return select(table).where(table.recording_id == row.id)
-
-
-def _by_place(rows: Any) -> dict[str, list[Any]]:
-    """Rows by rule; which turn is told by `_speaks_of`."""
-    places: dict[str, list[Any]] = defaultdict(list)
-    for row in rows:
-        places[row.rule_id].append(row)
-    return places
+    return sorted(shown, key=lambda f: (order[f.family], f.start is None, f.start or 0, f.rule_id))
 
 
 def _is_shown(finding: FindingRow, verdict: Mapping[str, Any]) -> bool:
@@ -175,8 +167,8 @@ def _is_shown(finding: FindingRow, verdict: Mapping[str, Any]) -> bool:
 def _shown(
     finding: FindingRow,
     verdict: Mapping[str, Any],
-    reviews: Mapping[str, Sequence[ReviewRow]],
-    appeals: Mapping[str, Sequence[AppealRow]],
+    reviews: Sequence[ReviewShown],
+    appeals: Sequence[AppealShown],
 ) -> ShownFinding:
     rule = _rule_of(finding, verdict)
     tone = {"behaviour": "missing", "signal": "signal"}.get(finding.family, finding.status)
@@ -198,13 +190,14 @@ def _shown(
         lacking=tuple(rule.get("lacking", ())),
         undetermined=bool(rule.get("undetermined")),
         decision=finding.decision,
-        reviews=tuple(r for r in reviews.get(finding.rule_id, ()) if _speaks_of(r, finding)),
-        appeals=tuple(a for a in appeals.get(finding.rule_id, ()) if _speaks_of(a, finding)),
+        reviews=tuple(r for r in reviews if _speaks_of(r, finding)),
+        appeals=tuple(a for a in appeals if _speaks_of(a, finding)),
     )
 
 
-def _speaks_of(word: ReviewRow | AppealRow, finding: FindingRow) -> bool:
-    return word.turn is None or word.turn == finding.turn or finding.family == "element"
+def _speaks_of(word: ReviewShown | AppealShown, finding: FindingRow) -> bool:
+    at_it = word.turn is None or word.turn == finding.turn or finding.family == "element"
+    return at_it and word.rule_id == finding.rule_id
 
 
 def _rule_of(finding: FindingRow, verdict: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -242,7 +235,7 @@ class Field:
 
 def fields(order: Order, verdict: Mapping[str, Any]) -> list[Field]:
     """The order's fields beside what was said of them."""
-    said = {}
+    said: dict[str, Any] = {}
     for element in verdict["elements"].values():
         said |= element["slots"]
     filed = {
@@ -265,9 +258,9 @@ def fields(order: Order, verdict: Mapping[str, Any]) -> list[Field]:
     ]
 
 
-def regions(findings: Sequence[ShownFinding], turns: Sequence[ShownTurn]) -> Iterator[
-    dict[str, Any]
-]:
+def regions(
+    findings: Sequence[ShownFinding], turns: Sequence[ShownTurn]
+) -> Iterator[dict[str, Any]]:
     """Marks on the waveform: where each finding was heard."""
     by_index = {turn.index: turn for turn in turns}
     for finding in findings:

@@ -15,7 +15,7 @@ from api.pages.guard import Reader, TheService
 from api.pages.orders import Day, Text, day_of
 from api.pages.rendering import PageRoute, page
 from api.paging import Wanted, read_page
-from api.routes.findings import midnight
+from api.routes.common import midnight
 from api.tables import FindingRow, InspectionRow, OrderRow, RecordingRow
 from qc.figures.rule_titles import rule_titles
 from qc.order import Order
@@ -62,7 +62,7 @@ def show_list(
         found, next_ = read_page(session, rows, keys, Wanted(PAGE, after or None))
         view = view_for(actor)
         items = [_item(row, view.file_name) for row in found]
-        offered = {
+        offered: dict[str, Any] = {
             "departments": departments(session, actor),
             "handlers": handlers(session, actor, department),
         }
@@ -89,7 +89,7 @@ def _item(row: RecordingRow, file_name: Any) -> dict[str, Any]:
     }
 
 
-def _filtered(actor: Actor, filters: Filters) -> Select[tuple[RecordingRow]]:
+def _filtered(actor: Actor, filters: Filters) -> Select[Any]:
     rows = (
         select(RecordingRow)
         .join(RecordingRow.order_row)
@@ -127,9 +127,7 @@ def _has(rule: str) -> Any:
     return exists(finding)
 
 
-def _between(
-    rows: Select[tuple[RecordingRow]], since: date | None, until: date | None
-) -> Select[tuple[RecordingRow]]:
+def _between(rows: Select[Any], since: date | None, until: date | None) -> Select[Any]:
     """By the day of the call, or else of the order: as figures are."""
     at = func.coalesce(RecordingRow.made_at, OrderRow.received_at)
     rows = rows.where(at >= midnight(since)) if since else rows

@@ -8,11 +8,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.figures import Figures
-from api.pages.guard import ReportsReader, TheService
+from api.pages.guard import ReportsReader
 from api.pages.orders import Day, Text, day_of
 from api.pages.rendering import PageRoute, page, with_query
-from api.service import Service
+from api.routes.reports import TheFigures
 from qc.figures.overview import (
     attitudes,
     behaviours_by_week,
@@ -31,26 +30,18 @@ router = APIRouter(prefix="/dashboards", route_class=PageRoute, include_in_schem
 WEEKS = 26  # shown in the chart of behaviours
 
 
-def figures_of(request: Request, service: Service) -> Figures:
-    """The figures of this process, made once."""
-    if not hasattr(request.app.state, "figures"):
-        request.app.state.figures = Figures(service)
-    figures: Figures = request.app.state.figures
-    return figures
-
-
 @router.get("")
 def show(
     request: Request,
     actor: ReportsReader,
-    service: TheService,
+    kept: TheFigures,
     department: Text = "",
     kind: Text = "",
     since: Day = "",
     until: Day = "",
     every: Annotated[str, Query(pattern="^(week|month)$")] = "week",
 ) -> Response:
-    whole = figures_of(request, service).tables()
+    whole = kept.tables()
     mine = narrow(whole, department=actor.department) if actor.department else whole
     tables = narrow(
         mine,

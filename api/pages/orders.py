@@ -96,7 +96,7 @@ def show_list(
         int(below) if below.isdecimal() and int(below) <= 101 else None,
     )
     with transaction(service.reader) as session:
-        offered = {
+        offered: dict[str, Any] = {
             "departments": departments(session, actor),
             "handlers": handlers(session, actor, department),
         }
@@ -192,9 +192,7 @@ def _unmasked(order_id: str, actor: Actor, service: TheService) -> tuple[Any, An
 
 
 @router.get("/{order_id}/state")
-def show_state(
-    request: Request, order_id: OrderId, actor: Reader, service: TheService
-) -> Response:
+def show_state(request: Request, order_id: OrderId, actor: Reader, service: TheService) -> Response:
     """Asked again and again while calls are being inspected."""
     verdict = get_verdict(order_id, actor, service)
     if verdict.status == "done" and all(r.status in ("done", "failed") for r in verdict.recordings):

@@ -24,7 +24,7 @@ PLACES = (
     Place("/plans", "抽检", "plans:read"),
     Place("/appeals", "申诉", "orders:read"),
     Place("/dashboards", "看板", "reports:read"),
-    Place("/coaching", "辅导", "reports:read"),
+    Place("/coaching", "辅导报表", "reports:read"),
     Place("/notices", "通知", "notices:read"),
     Place("/catalogue", "规则", "catalogue:read"),
     Place("/admin", "管理", "admin"),

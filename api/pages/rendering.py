@@ -147,8 +147,8 @@ def problem_page(request: Request, problem: Problem) -> Response:
     actor: Actor | None = getattr(request.state, "actor", None)
     if is_part(request):
         answer = page(request, actor, "told.html.jinja", problem.status, problem=problem)
-        answer.headers |= {"HX-Retarget": "#told", "HX-Reswap": "innerHTML"}
+        answer.headers.update({"HX-Retarget": "#told", "HX-Reswap": "innerHTML"})
         return answer
     answer = page(request, actor, "problem.html.jinja", problem.status, problem=problem)
-    answer.headers |= problem.headers
+    answer.headers.update(problem.headers)
     return answer

@@ -56,9 +56,7 @@ def sign_in(
             return answer
         except Problem as problem:
             fault, status = problem.detail, problem.status
-    return page(
-        request, None, "signin.html.jinja", status, next=_own(next), name=name, fault=fault
-    )
+    return page(request, None, "signin.html.jinja", status, next=_own(next), name=name, fault=fault)
 
 
 @router.post("/signout")

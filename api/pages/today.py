@@ -38,7 +38,7 @@ def show(request: Request, actor: Browser, service: TheService) -> Response:
     if not actor.may("orders:read"):
         return go("/audit" if actor.may("audit:read") else "/catalogue", request)
     with transaction(service.reader) as session:
-        content = {
+        content: dict[str, Any] = {
             "tiles": _tiles(session, actor),
             "late": _late(session, actor),
             "grave": _grave(session, actor),
@@ -69,7 +69,7 @@ def _tiles(session: Session, actor: Actor) -> dict[str, int]:
     }
 
 
-def _late_orders(actor: Actor) -> Select[tuple[OrderRow]]:
+def _late_orders(actor: Actor) -> Select[Any]:
     """Orders whose first contact or closing is overdue, or due within a day."""
     soon = now() + SOON
     contact = OrderRow.contacted_at.is_(None) & (OrderRow.contact_due < soon)
@@ -97,7 +97,7 @@ def _late(session: Session, actor: Actor) -> list[dict[str, Any]]:
     return found
 
 
-def _grave_calls(actor: Actor) -> Select[tuple[RecordingRow]]:
+def _grave_calls(actor: Actor) -> Select[Any]:
     """Recent calls with a serious attitude, or a total of nothing (一票否决)."""
     rows = (
         select(RecordingRow)
@@ -127,7 +127,7 @@ def _failed(session: Session, actor: Actor) -> list[RecordingRow]:
     return list(session.scalars(visible(rows, actor, OrderRow.department).limit(SHOWN)))
 
 
-def _open_appeals(actor: Actor) -> Select[tuple[AppealRow]]:
+def _open_appeals(actor: Actor) -> Select[Any]:
     return visible(select(AppealRow).where(AppealRow.decision == ""), actor, AppealRow.department)
 
 
@@ -135,7 +135,7 @@ def _appeals(session: Session, actor: Actor) -> list[AppealRow]:
     return list(session.scalars(_open_appeals(actor).order_by(AppealRow.appealed_at).limit(SHOWN)))
 
 
-def _my_picks(actor: Actor) -> Select[tuple[PickRow]]:
+def _my_picks(actor: Actor) -> Select[Any]:
     return select(PickRow).where(PickRow.reviewer == actor.name, PickRow.done_at.is_(None))
 
 

@@ -17,6 +17,11 @@ from qc.filed import LOCAL
 HEX_ID = r"^[0-9a-f]{32}$"
 JOB_ID = r"^\w+:[0-9a-f]{32}:[0-9a-f]{1,8}$"
 
+SOUND = {
+    kind: {"schema": {"type": "string", "format": "binary"}}
+    for kind in ("audio/*", "application/octet-stream")
+}  # the body of a recording
+
 OrderId = Annotated[
     str, Path(pattern=ORDER_ID, description="工单编号（平台的）", examples=["20240611-000417"])
 ]

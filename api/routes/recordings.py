@@ -6,10 +6,9 @@ import re
 from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import PurePath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -17,21 +16,19 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
 from api.access import Actor
-from api.audit import record, record_read
+from api.audit import record
 from api.database import transaction
 from api.fetching import fetch
-from api.listening import note_listening
-from api.masking import Unmasked, View, view_for
-from api.problems import MEDIA_TYPE, TITLES, Problem
-from api.ranges import send_file
+from api.jobs import BATCH, PER_ORDER
+from api.masking import View, view_for
+from api.problems import Problem
 from api.receiving import Label, Taken, begin_receiving, others_with, receive, take_in
 from api.retention import delete_files, forget_recording
 from api.routes.common import (
     PLAIN,
-    Listener,
+    SOUND,
     OrderId,
     OrdersReader,
-    OrdersWriter,
     RecordingId,
     RecordingsWriter,
     TheService,
@@ -49,10 +46,6 @@ router = APIRouter(prefix="/api/v1", tags=["录音"])
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _CONTENT_DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/=]+):")
-SOUND = {
-    kind: {"schema": {"type": "string", "format": "binary"}}
-    for kind in ("audio/*", "application/octet-stream")
-}
 FORM = {
     "multipart/form-data": {
         "schema": {
@@ -63,17 +56,10 @@ FORM = {
     }
 }
 NOT_SOUND = ("application/json", "application/x-www-form-urlencoded", "text/")
-PART: dict[int | str, dict[str, Any]] = {
-    200: {"content": SOUND, "description": "整个文件"},
-    206: {"content": SOUND, "description": "请求的一段"},
-    416: {
-        "description": TITLES[416],
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    },
-}
 
 Kind = Annotated[CallKind | None, Query(description="先行联系或热线回复；不给则按录音内容判断")]
 MadeAt = Annotated[FiledMoment | None, Query(description="通话时间")]
+Batch = Annotated[bool, Query(description="批量送检的录音，排在逐单上传的之后")]
 FileName = Annotated[
     str,
     Query(
@@ -88,7 +74,6 @@ Checksum = Annotated[
     str | None, Header(alias="X-Checksum-SHA256", description="文件的 SHA-256（64 位十六进制）")
 ]
 ContentDigest = Annotated[str | None, Header(description="文件的摘要（RFC 9530），如 sha-256=:…:")]
-RangeHeader = Annotated[str | None, Header(alias="Range", description="如 bytes=0-65535")]
 
 
 class RecordingShown(BaseModel):
@@ -132,6 +117,7 @@ class Address(BaseModel):
     sha256: str | None = Field(
         default=None, pattern=r"^[0-9a-fA-F]{64}$", description="文件的 SHA-256，给出则核对"
     )
+    batch: bool = Field(default=False, description="批量送检的录音，排在逐单上传的之后")
 
 
 @router.get("/orders/{order_id}/recordings", summary="工单的录音")
@@ -162,6 +148,7 @@ async def post_recording(
     file_name: FileName = "录音",
     kind: Kind = None,
     made_at: MadeAt = None,
+    batch: Batch = False,
     checksum: Checksum = None,
     content_digest: ContentDigest = None,
 ) -> Received:
@@ -178,7 +165,7 @@ async def post_recording(
         file_name, chunks = await _form_file(request)
     else:
         chunks = request.stream()
-    label = Label(file_name, kind, made_at)
+    label = Label(file_name, kind, made_at, BATCH if batch else PER_ORDER)
     taken = await _take(service, actor, order_pk, chunks, label, sha256)
     return await run_in_threadpool(received, service, actor, taken, response)
 
@@ -199,7 +186,8 @@ async def fetch_recording(
     """服务自己去取；主机须由管理员列入名单，内部地址须逐个列明。"""
     order_pk = await run_in_threadpool(_admit, service, actor, order_id)
     async with fetch(wanted.url, service.settings.upload_hosts) as fetched:
-        label = Label(fetched.file_name, wanted.kind, wanted.made_at)
+        priority = BATCH if wanted.batch else PER_ORDER
+        label = Label(fetched.file_name, wanted.kind, wanted.made_at, priority)
         taken = await _take(service, actor, order_pk, fetched.chunks, label, wanted.sha256)
     return await run_in_threadpool(received, service, actor, taken, response)
 
@@ -308,132 +296,6 @@ def get_recording(
         answer = shown(session, row, view_for(actor))
         answer.peaks = row.peaks
     return answer
-
-
-@router.get(
-    "/recordings/{recording_id}/audio",
-    summary="原始录音",
-    response_class=StreamingResponse,
-    responses=PART,
-)
-def get_audio(
-    recording_id: RecordingId,
-    actor: Listener,
-    service: TheService,
-    range_header: RangeHeader = None,
-) -> StreamingResponse:
-    """上传时的文件；支持 Range。每次收听记入审计日志。"""
-    path = _path(service, actor, recording_id, "path")
-    answer = send_file(
-        service.store, path, "application/octet-stream", range_header, PurePath(path).name
-    )
-    note_listening(service, actor, recording_id)
-    return answer
-
-
-@router.get(
-    "/recordings/{recording_id}/playback",
-    summary="供浏览器收听的录音",
-    response_class=StreamingResponse,
-    responses=PART,
-)
-def get_playback(
-    recording_id: RecordingId,
-    actor: Listener,
-    service: TheService,
-    range_header: RangeHeader = None,
-) -> StreamingResponse:
-    """M4A，各种浏览器都能放；支持 Range。每次收听记入审计日志。"""
-    path = _path(service, actor, recording_id, "playback_path")
-    answer = send_file(service.store, path, "audio/mp4", range_header, PurePath(path).name)
-    note_listening(service, actor, recording_id)
-    return answer
-
-
-def _path(service: Service, actor: Actor, recording_id: str, column: str) -> str:
-    with transaction(service.reader) as session:
-        path: str = getattr(find_recording(session, actor, recording_id), column)
-    if not path:
-        raise Problem(404, "录音还没有处理好，或已经删除。", kind="no-sound")
-    return path
-
-
-class Said(BaseModel):
-    """One turn of a call."""
-
-    index: int = Field(description="第几句，从 0 起")
-    role: Literal["agent", "citizen"] = Field(description="经办人或市民")
-    text: str = Field(description="说的话", examples=["您好，请问您是王先生吗？"])
-    start: float | None = Field(description="开始（秒）", examples=[0.4])
-    end: float | None = Field(description="结束（秒）", examples=[2.6])
-    confidence: float | None = Field(description="识别的把握，0 到 1")
-
-
-class InspectionShown(BaseModel):
-    """The verdict on one recording."""
-
-    recording_id: str = Field(description="录音编号")
-    order_id: str = Field(description="工单编号", examples=["20240611-000417"])
-    kind: CallKind = Field(description="先行联系或热线回复")
-    score: int = Field(description="得分", examples=[86])
-    run: int = Field(description="第几次检查", examples=[1])
-    setup: str = Field(description="识别引擎、街镇配置和规则的版本")
-    made_at: datetime = Field(description="检查时间")
-    transcript: list[Said] = Field(description="对话")
-    verdict: dict[str, Any] = Field(
-        description="话术要素、禁止行为、市民信号、态度，各有原话和条款"
-    )
-
-
-@router.get("/recordings/{recording_id}/inspection", summary="一段录音的结论")
-def get_inspection(
-    recording_id: RecordingId,
-    actor: OrdersReader,
-    service: TheService,
-    unmasked: Unmasked = False,
-) -> InspectionShown:
-    """还没有结论时回 404。"""
-    view = view_for(actor, unmasked)
-    with transaction(service.reader) as session:
-        row = find_recording(session, actor, recording_id)
-        found, order = row.inspection, Order.model_validate(row.order_row.order)
-        if found is None:
-            raise Problem(404, "这段录音还没有检查结论。", kind="not-inspected")
-        answer = InspectionShown(
-            recording_id=row.id,
-            order_id=row.order_row.order_id,
-            kind=CallKind(found.kind),
-            score=found.score,
-            run=found.run,
-            setup=found.setup,
-            made_at=found.made_at.astimezone(LOCAL),
-            transcript=[
-                Said.model_validate({**turn, "text": view.words(turn["text"], order)})
-                for turn in found.transcript
-            ],
-            verdict=view.stored(found.verdict, order),
-        )
-    if unmasked:
-        record_read(service, actor, "recording.read_unmasked", recording_id)
-    return answer
-
-
-class Queued(BaseModel):
-    """A job that was queued."""
-
-    job: str = Field(description="任务编号")
-
-
-@router.post("/recordings/{recording_id}:inspect", summary="重新检查录音", status_code=202)
-def post_inspection(recording_id: RecordingId, actor: OrdersWriter, service: TheService) -> Queued:
-    """排队重新识别和检查；新结论替换旧的。已在排队时返回那个任务。"""
-    service.queue.admit()
-    with transaction(service.engine) as session:
-        row = find_recording(session, actor, recording_id, for_update=True)
-        if not row.path:
-            raise Problem(409, "录音文件已删除，不能重新检查。", kind="deleted")
-        job = service.queue.enqueue_inspection(session, row, actor.name)
-        return Queued(job=job.id)
 
 
 @router.delete("/recordings/{recording_id}", summary="删除录音文件", status_code=204)

@@ -1,26 +1,22 @@
 """The learned layer at work: labels of an utterance from linear weights over its features."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.judge.context import Utterance
-from models.judge.encoding import Alphabet
 from models.judge.features import BLOCK_WEIGHTS, features
-from models.judge.network import Network
 from qc.errors import QcError
 
-NETWORK = "network."  # begins the names of the network's weights in the file
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights" / "judge.npz"
 
 
 class UtteranceClassifier:
-    """One logistic regression a label, all over the same features, and a network beside them.
+    """One logistic regression a label, all over the same features.
 
     Args:
         vocabulary: name of each feature.
@@ -29,7 +25,6 @@ class UtteranceClassifier:
         bias: (labels,).
         labels: names, `bh.*`, `ct.*`, `sat.*`, `upset` and facets.
         thresholds: probability from which on a label counts as heard.
-        network: whose log-odds are added.
     """
 
     def __init__(
@@ -40,7 +35,6 @@ class UtteranceClassifier:
         bias: NDArray[np.float32],
         labels: Sequence[str],
         thresholds: Mapping[str, float],
-        network: Network,
     ) -> None:
         self.labels = tuple(labels)
         self.thresholds = dict(thresholds)
@@ -48,12 +42,10 @@ class UtteranceClassifier:
         self._scale = scale
         self._weights = weights
         self._bias = bias
-        self._network = network
 
     def judge(self, batch: Sequence[Utterance]) -> NDArray[np.float32]:
         """Probability of every label of every utterance, (utterances, labels)."""
         logits = np.stack([self._logits(utterance) for utterance in batch])
-        logits += self._network.logits(batch)
         return (1 / (1 + np.exp(-logits))).astype(np.float32)
 
     def _logits(self, utterance: Utterance) -> NDArray[np.float32]:
@@ -70,21 +62,14 @@ class UtteranceClassifier:
 
     def save(self, path: Path) -> None:
         """Write the weights in half precision."""
-        weights: dict[str, Any] = {
-            NETWORK + name: value.astype(np.float16)
-            for name, value in self._network.weights.items()
-        }
         np.savez_compressed(
             path,
-            vocabulary=_packed(self._column),
-            characters=_packed(self._network.alphabet.characters),
-            facts=_packed(self._network.alphabet.facts),
+            vocabulary=np.frombuffer("\n".join(self._column).encode(), dtype=np.uint8),
             scale=self._scale.astype(np.float16),
             weights=self._weights.astype(np.float16),
             bias=self._bias,
             labels=np.array(self.labels),
             thresholds=np.array([self.thresholds.get(label, 0.5) for label in self.labels]),
-            **weights,
         )
 
     @classmethod
@@ -97,35 +82,18 @@ class UtteranceClassifier:
         try:
             with np.load(path, allow_pickle=False) as stored:
                 labels = [str(label) for label in stored["labels"]]
-                network = Network(
-                    Alphabet(_unpacked(stored["characters"]), _unpacked(stored["facts"])),
-                    {
-                        name.removeprefix(NETWORK): stored[name].astype(np.float32)
-                        for name in stored.files
-                        if name.startswith(NETWORK)
-                    },
-                )
                 return cls(
-                    vocabulary=_unpacked(stored["vocabulary"]),
+                    vocabulary=stored["vocabulary"].tobytes().decode().split("\n"),
                     scale=stored["scale"].astype(np.float32),
                     weights=stored["weights"].astype(np.float32),
                     bias=stored["bias"].astype(np.float32),
                     labels=labels,
                     thresholds=dict(zip(labels, stored["thresholds"].tolist(), strict=True)),
-                    network=network,
                 )
         except (OSError, ValueError, KeyError, BadZipFile) as error:
             raise QcError(
                 f"判定模型 {path.name} 缺失或损坏", "请运行 python -m models.judge.train 重新训练"
             ) from error
-
-
-def _packed(names: Iterable[str]) -> NDArray[np.uint8]:
-    return np.frombuffer("\n".join(names).encode(), dtype=np.uint8)
-
-
-def _unpacked(stored: NDArray[np.uint8]) -> list[str]:
-    return stored.tobytes().decode().split("\n")
 
 
 @lru_cache(maxsize=1)

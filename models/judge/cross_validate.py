@@ -73,7 +73,7 @@ def fit_folds(
     folds = folds_of(examples)
     found = {}
     for fold in range(FOLDS):
-        others = [int(i) for i in np.flatnonzero((folds != fold) & (folds >= 0))]
+        others = [i for i, e in enumerate(examples) if e.call_id and folds[i] != fold]
         seen = [examples[i] for i in others]
         calibration = calibrate(table[others], seen, labels)
         known = calibrated(table[others], labels, calibration)
@@ -101,13 +101,10 @@ def judge_unseen(
     catalogue: Catalogue,
     distortions: Sequence[str] = (),
     corpus: Path = CORPUS,
-    *,
-    regressions_only: bool = False,
 ) -> dict[str, list[Pair]]:
     """Every labelled call, judged without having been seen, and its labels.
 
-    By version: the calls as they were written (`AS_WRITTEN`), and distorted. Without the network
-    it takes a fraction of the time.
+    By version: the calls as they were written (`AS_WRITTEN`), and distorted.
     """
     versions = {title: list(_calls(corpus, title)) for title in (AS_WRITTEN, *distortions)}
     learned, labels = read_examples(catalogue, corpus), label_names(catalogue)
@@ -118,7 +115,7 @@ def judge_unseen(
     everything = [*learned, *(example for own in judged.values() for example in own)]
     rows = Vectoriser(learned).rows(everything)
     usable = np.arange(len(everything)) < len(learned)
-    table = predict_unseen(rows, everything, labels, usable, regressions_only=regressions_only)
+    table = predict_unseen(rows, everything, labels, usable)
     fitted = fit_folds(learned, labels, table[usable])
     pairs, start = {}, 0
     for title, own in {AS_WRITTEN: learned, **judged}.items():
@@ -155,13 +152,11 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the figures there")
     parser.add_argument("--mistakes", action="store_true", help="list every disagreement")
     parser.add_argument("--robustness", action="store_true", help="judge distorted calls as well")
-    parser.add_argument("--regressions-only", action="store_true", help="quick: no network")
     arguments = parser.parse_args()
     console, catalogue = Console(width=110), load_catalogue()
     versions = judge_unseen(
         catalogue,
         tuple(DISTORTIONS) if arguments.robustness else (),
-        regressions_only=arguments.regressions_only,
     )
     figures = {}
     for name in ("dev", "own"):

@@ -18,6 +18,7 @@ from qc.transcript import Role, Transcript, Turn
 
 CORPUS = Path(__file__).resolve().parents[2] / "samples" / "corpus"
 RULE_WEIGHT = 5.0  # a rule's own example against a turn of the corpus
+OWN_WEIGHT = 0.5  # of what was written for this project and labelled by its author only
 REVIEW_WEIGHT = 3.0  # a turn that a reviewer has decided on
 # Signals that only an upset citizen gives.
 UPSET_SIGNALS = frozenset({"ct.abuse", "ct.threat", "ct.attitude_complaint"})
@@ -49,10 +50,16 @@ def read_examples(catalogue: Catalogue, corpus: Path = CORPUS) -> list[Example]:
     """All labelled turns: the rules' own examples, single turns, and those of whole calls."""
     found = list(_examples_of_rules(catalogue))
     for path in sorted(corpus.glob("utterances-*.jsonl")):
-        found += [example_of_turn(row, catalogue) for row in _rows(path)]
+        weight = OWN_WEIGHT if "-own-" in path.name else 1.0
+        found += [_weighted(example_of_turn(row, catalogue), weight) for row in _rows(path)]
     for row in labelled_calls(corpus):
-        found += examples_of_call(row, catalogue)
+        weight = OWN_WEIGHT if str(row["call_id"]).startswith("own-") else 1.0
+        found += [_weighted(e, weight) for e in examples_of_call(row, catalogue)]
     return found
+
+
+def _weighted(example: Example, weight: float) -> Example:
+    return replace(example, weight=example.weight * weight)
 
 
 def labelled_calls(corpus: Path = CORPUS) -> Iterator[dict[str, Any]]:

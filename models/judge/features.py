@@ -43,7 +43,7 @@ def features(utterance: Utterance) -> dict[str, list[str]]:
             *_grams("cs", syllables(heard), 2, 3),
             *_grams("co", own, 2, 2),
         ],
-        FACTS: [f"f:{fact}" for fact in facts(utterance, len(text), len(heard))],
+        FACTS: [f"f:{fact}" for fact in _facts(utterance, len(text), len(heard))],
     }
 
 
@@ -71,8 +71,7 @@ def _grams(prefix: str, units: Sequence[str], shortest: int, longest: int) -> It
             yield prefix + " ".join(units[i : i + length])
 
 
-def facts(utterance: Utterance, length: int, heard: int) -> Iterator[str]:
-    """What is known of an utterance besides its words; lengths in characters."""
+def _facts(utterance: Utterance, length: int, heard: int) -> Iterator[str]:
     yield utterance.kind
     yield f"length {min(12, length // 4)}"
     yield f"heard {min(8, heard // 5)}"

@@ -3,10 +3,8 @@
 Before and after are compared on all labelled calls, five folds by call as in `cross_validate`: the
 regressions that judge a call never saw it, neither before nor after. Reviewed turns are always
 trained on, so those of a call that is itself labelled are left out. Both sides share the
-vocabulary, and labels that no reviewed turn settles are trained once. The network takes no part
-in the comparison: it would cost ten trainings, and two trainings of one differ by luck. Some
-minutes on two cores; a worse model is refused before the rest, regressions and network, is
-trained on everything as in `train`.
+vocabulary, and labels that no reviewed turn settles are trained once. Some minutes on two cores; a
+worse model is refused before it is trained on everything as in `train`.
 
 Worse is: a main figure falls by more than `FALL`, or their mean by more than `MEAN_FALL`. Less is
 luck: one reply call of 180 is half a point of the accuracy of satisfaction.
@@ -180,12 +178,12 @@ def _predictions(material: Material) -> tuple[NDArray[np.float32], NDArray[np.fl
     """Predictions for unseen calls without and with the reviewed turns."""
     rows, examples, labels = material.rows, material.examples, material.labels
     known = np.arange(len(examples)) < material.corpus_size
-    old = predict_unseen(rows, examples, labels, known, regressions_only=True)
+    old = predict_unseen(rows, examples, labels, known)
     settled = {name for example in examples[material.corpus_size :] for name in example.groups}
     changed = [label for label in labels if {label, group_of(label)} & settled]
     new = old.copy()
     places = [labels.index(label) for label in changed]
-    new[:, places] = predict_unseen(rows, examples, changed, regressions_only=True)
+    new[:, places] = predict_unseen(rows, examples, changed)
     return old, new
 
 

@@ -1,8 +1,7 @@
 """Train the learned layer: `python -m models.judge.train`.
 
-Logistic regression for each label over the features of `features.py`, and a convolutional network
-for all labels (`network.py`), whose log-odds are averaged; calibration and thresholds are chosen
-on predictions for calls that were not trained on. Some minutes on two cores.
+Logistic regression for each label over the features of `features.py`; calibration and thresholds
+are chosen on predictions for calls that were not trained on. Some minutes on two cores.
 """
 
 import argparse
@@ -19,7 +18,6 @@ from sklearn.linear_model import LogisticRegression
 from models.judge.classifier import WEIGHTS, UtteranceClassifier
 from models.judge.examples import Example, group_of, read_examples
 from models.judge.features import BLOCK_WEIGHTS, features
-from models.judge.network import Network, train_network
 from qc.catalogue import Catalogue, load_catalogue
 from qc.conduct import SATISFACTIONS
 
@@ -29,9 +27,7 @@ KEPT_FEATURES = 80_000  # those with the largest weights go into the file
 INVERSE_REGULARISATION = 30.0
 TOLERANCE = 1e-2  # of the dual solver; a finer one changes probabilities by under 0.002
 MIN_WEIGHT_SEEN = 20  # examples of a label below which its threshold is not tuned
-# What the network adds was measured on one fold of five: nothing to signals and satisfaction.
-NETWORK_SHARE = {"bh": 0.5, "facet": 0.4, "upset": 0.4, "ct": 0.0, "sat": 0.0}
-DEFAULT_THRESHOLDS = {"bh": 0.45, "ct": 0.45, "facet": 0.4, "sat": 0.25, "upset": 0.45}
+DEFAULT_THRESHOLDS = {"bh": 0.5, "ct": 0.45, "facet": 0.3, "sat": 0.25, "upset": 0.45}
 THRESHOLD_GRID = np.arange(0.06, 0.66, 0.03)
 
 
@@ -105,22 +101,6 @@ def fit_label(rows: csr_matrix, targets: Targets) -> LogisticRegression:
     return model.fit(rows[targets.places], targets.wanted, sample_weight=targets.weights)
 
 
-def fit_network(
-    examples: Sequence[Example], labels: Sequence[str], chosen: NDArray[np.bool_]
-) -> Network:
-    """The convolutional network on the chosen examples, all labels at once."""
-    own = [examples[i] for i in np.flatnonzero(chosen).tolist()]
-    truth = np.array([[label in e.labels for label in labels] for e in own], np.float32)
-    known = [[bool({group_of(label), label} & e.groups) for label in labels] for e in own]
-    weight = np.array(known, np.float32) * np.array([[e.weight] for e in own], np.float32)
-    return train_network([e.utterance for e in own], truth, weight)
-
-
-def network_shares(labels: Sequence[str]) -> NDArray[np.float32]:
-    """(labels,): what part of each label's log-odds the network gives."""
-    return np.array([NETWORK_SHARE[group_of(label)] for label in labels], np.float32)
-
-
 def folds_of(examples: Sequence[Example]) -> NDArray[np.int_]:
     """Fold of each example by its call; -1 for single utterances, which are always trained on."""
     calls = sorted({e.call_id for e in examples if e.call_id})
@@ -134,8 +114,6 @@ def predict_unseen(
     examples: Sequence[Example],
     labels: Sequence[str],
     learned: NDArray[np.bool_] | None = None,
-    *,
-    regressions_only: bool = False,
 ) -> NDArray[np.float32]:
     """(examples, labels): probabilities for turns of calls from models that never saw the call.
 
@@ -143,12 +121,6 @@ def predict_unseen(
     """
     folds = folds_of(examples)
     usable = np.ones(len(examples), dtype=bool) if learned is None else learned
-
-    def convolve(fold: int) -> NDArray[np.float32]:
-        network = fit_network(examples, labels, usable & (folds != fold))
-        return network.logits(
-            [examples[i].utterance for i in np.flatnonzero(folds == fold).tolist()]
-        )
 
     jobs = [(label, fold) for label in labels for fold in range(FOLDS)]
     regressed = Parallel(n_jobs=2)(
@@ -162,12 +134,6 @@ def predict_unseen(
     odds = np.full((len(examples), len(labels)), np.nan, dtype=np.float32)
     for (label, fold), found in zip(jobs, regressed, strict=True):
         odds[folds == fold, labels.index(label)] = found
-    if regressions_only:
-        return (1 / (1 + np.exp(-odds))).astype(np.float32)
-    convolved = Parallel(n_jobs=2)(delayed(convolve)(fold) for fold in range(FOLDS))
-    share = network_shares(labels)
-    for fold, known in enumerate(convolved):
-        odds[folds == fold] = (1 - share) * odds[folds == fold] + share * known
     return (1 / (1 + np.exp(-odds))).astype(np.float32)
 
 
@@ -265,10 +231,9 @@ def fit(
     )
     weights = np.stack([model.coef_[0] for model in models], axis=1).astype(np.float32)
     bias = np.array([model.intercept_[0] for model in models], dtype=np.float32)
-    network, share = fit_network(examples, labels, everything), network_shares(labels)
     slope, offset = np.array([calibration[group_of(label)] for label in labels]).T
-    weights = (weights * slope * (1 - share)).astype(np.float32)
-    bias = bias * slope * (1 - share) + offset
+    weights = (weights * slope).astype(np.float32)
+    bias = bias * slope + offset
     strongest = np.sort(np.argsort(-np.abs(weights).max(axis=1))[:KEPT_FEATURES])
     return UtteranceClassifier(
         vocabulary=[vectoriser.vocabulary[i] for i in strongest],
@@ -277,7 +242,6 @@ def fit(
         bias=bias.astype(np.float32),
         labels=labels,
         thresholds=thresholds,
-        network=network.scaled(slope * share),
     )
 
 

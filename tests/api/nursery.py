@@ -16,4 +16,4 @@ def work(executor_id: str, settings: dict[str, object], log: str) -> None:
     os.dup2(output, 1)
     os.dup2(output, 2)
     configure_logs()
-    api.worker.run_worker(Settings(_env_file=None, **settings), executor_id=executor_id)  # type: ignore[arg-type]
+    api.worker.run_worker(Settings.model_validate(settings), executor_id=executor_id)

@@ -151,7 +151,7 @@ def test_a_departments_key_files_only_its_own_orders(with_key: Callable[..., Tes
 def test_the_list_is_filtered_and_paged(client: TestClient) -> None:
     for day in ("01", "02", "03"):
         new_order(client, "房管所", received_at=f"2031-05-{day} 08:00")
-    query = {"department": "房管所", "since": "2031-05-02", "limit": 1}
+    query: dict[str, str | int] = {"department": "房管所", "since": "2031-05-02", "limit": 1}
     first = client.get("/api/v1/orders", params=query).json()
     second = client.get("/api/v1/orders", params=query | {"after": first["next"]}).json()
     days = [page["items"][0]["received_at"][:10] for page in (first, second)]

@@ -27,7 +27,7 @@ def wav(tmp_path: Path) -> bytes:
     return sound(tmp_path)
 
 
-def post(client: TestClient, order_id: str, data: bytes, **more: object):  # type: ignore[no-untyped-def]
+def post(client: TestClient, order_id: str, data: bytes, **more: object):
     return client.post(f"/api/v1/orders/{order_id}/recordings", content=data, **more)  # type: ignore[arg-type]
 
 
@@ -226,7 +226,7 @@ def fetching(
     return client
 
 
-def fetch(client: TestClient, order_id: str, url: str, **more: str):  # type: ignore[no-untyped-def]
+def fetch(client: TestClient, order_id: str, url: str, **more: str):
     return client.post(f"/api/v1/orders/{order_id}/recordings:fetch", json={"url": url, **more})
 
 

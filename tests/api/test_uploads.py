@@ -31,7 +31,7 @@ def begin(client: TestClient, wav: bytes, **more: object) -> str:
     return upload
 
 
-def send(client: TestClient, upload: str, data: bytes, offset: int):  # type: ignore[no-untyped-def]
+def send(client: TestClient, upload: str, data: bytes, offset: int):
     return client.patch(f"{UPLOADS}/{upload}", content=data, headers={"Upload-Offset": str(offset)})
 
 

@@ -1,9 +1,10 @@
-"""Workers killed with -9 while they work: nothing is lost, and nothing is there twice.
+"""Real workers, killed with -9 while they work: nothing is lost, and nothing is there twice.
 
 The long run (100 kills) is in benchmarks/service.py.
 """
 
 import random
+from functools import partial
 from pathlib import Path
 
 from fastapi.testclient import TestClient
@@ -70,6 +71,34 @@ def test_when_one_of_two_workers_is_killed_the_other_finishes_its_jobs(
     assert states(service, jobs) == ["done"] * 4
 
 
+def test_calls_of_single_orders_go_before_a_batch(
+    client: TestClient, service: Service, tmp_path: Path
+) -> None:
+    order_id = new_order(client)
+    jobs = [
+        client.post(
+            f"/api/v1/orders/{order_id}/recordings",
+            content=sound(tmp_path),
+            params={"batch": batch},
+        ).json()["job"]
+        for batch in (True, True, True, False)
+    ]
+    with workers(service, 1):
+        wait_until(are_over(service, jobs))
+    with transaction(service.reader) as session:
+        by_start = select(JobRow.id).where(JobRow.id.in_(jobs)).order_by(JobRow.started_at)
+        assert session.scalars(by_start).first() == jobs[-1]
+
+
+def attempts(client: TestClient, job: str) -> int:
+    tried: int = client.get(f"/api/v1/jobs/{job}").json()["attempts"]
+    return tried
+
+
+def has_begun_again(client: TestClient, job: str, before: int) -> bool:
+    return attempts(client, job) > before
+
+
 def test_a_recording_that_kills_its_worker_every_time_ends_as_failed(
     client: TestClient, service: Service
 ) -> None:
@@ -79,11 +108,9 @@ def test_a_recording_that_kills_its_worker_every_time_ends_as_failed(
     ).json()
     job = answer["job"]
     for _ in range(MAX_RECOVERIES + 1):
+        before = attempts(client, job)
         with workers(service, 1) as crew:
-            before = client.get(f"/api/v1/jobs/{job}").json()["attempts"]
-            wait_until(
-                lambda seen=before: client.get(f"/api/v1/jobs/{job}").json()["attempts"] > seen
-            )
+            wait_until(partial(has_begun_again, client, job, before))
         release(service.engine, crew[0].id)  # as `serve` does when a worker of its own dies
     with workers(service, 1):
         wait_until(are_over(service, [job]))

@@ -3,7 +3,6 @@
 import secrets
 from pathlib import Path
 
-
 from api.database import transaction
 from api.delivery import queue_delivery
 from api.notices import file_all

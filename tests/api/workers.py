@@ -12,8 +12,8 @@ from api.database import transaction
 from api.service import Service
 from api.tables import JobRow, LeaseRow
 
-_PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload(["tests.api.nursery"])
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["tests.api.nursery"])
 
 
 class Worker:
@@ -25,7 +25,7 @@ class Worker:
         self.id = f"test-{secrets.token_hex(4)}"
         settings = service.settings.model_dump()
         log = str(service.settings.data_folder / f"{self.id}.log")
-        self.process = _PROCESSES.Process(target=work, args=(self.id, settings, log), daemon=True)
+        self.process = PROCESSES.Process(target=work, args=(self.id, settings, log), daemon=True)
         self.process.start()
 
     def kill(self) -> None:

@@ -28,7 +28,7 @@ def small_corpus(tmp_path_factory) -> Path:
 def test_distorted_calls_are_judged_by_the_models_of_their_fold(small_corpus: Path) -> None:
     catalogue = load_catalogue()
     versions = judge_unseen(
-        catalogue, ["同音字 20%", "繁体字"], small_corpus, regressions_only=True
+        catalogue, ["同音字 20%", "繁体字"], small_corpus
     )
     written = versions[AS_WRITTEN]
     for pairs in versions.values():
@@ -38,5 +38,5 @@ def test_distorted_calls_are_judged_by_the_models_of_their_fold(small_corpus: Pa
     assert len(set(words.values())) == 3
     same = measure(versions["繁体字"], catalogue).figures
     assert same == pytest.approx(measure(written, catalogue).figures, abs=0.02)
-    alone = judge_unseen(catalogue, (), small_corpus, regressions_only=True)[AS_WRITTEN]
+    alone = judge_unseen(catalogue, (), small_corpus)[AS_WRITTEN]
     assert [i.to_json() for i, _ in alone] == [i.to_json() for i, _ in written]

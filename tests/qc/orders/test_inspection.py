@@ -12,31 +12,14 @@ from qc.commands.common import speaks_plainly
 from qc.commands.order import order
 from qc.errors import CatalogueError, OrderError
 from qc.filed import OrderFile
-from qc.order import CallKind, Order
+from qc.order import CallKind
 from qc.orders.inspection import inspect_order
-from qc.orders.rules import Announcement, Claim, Cue, load_order_rules
-from qc.scene import Scene, find
-from qc.transcript import Role, Transcript, Turn
+from qc.orders.rules import load_order_rules
 from tests.qc.orders.order_samples import NOW, ORDER, ORDER_FILES, first_contact, judge, reply
 
 RULES = load_order_rules().consistency
 app = typer.Typer()
 app.command()(speaks_plainly(order))
-HEARD: list[Cue | Claim | Announcement] = [
-    *RULES.cues.values(), *RULES.claims, *RULES.announcements
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("rule", HEARD, ids=lambda rule: rule.id)
-def test_rules_are_right_about_their_own_examples(rule: Cue | Claim | Announcement) -> None:
-    for expected, examples in ((True, rule.examples.yes), (False, rule.examples.no)):
-        for example in examples:
-            text = example if isinstance(example, str) else example.text
-            call = None if isinstance(example, str) else example.call
-            kind = call.kind[0] if call else CallKind.FIRST_CONTACT
-            turn = Turn(0, rule.when.role or Role.AGENT, text)
-            scene = Scene(Transcript((turn,)), Order(), kind)
-            assert (find(rule.when, scene, 0) is not None) == expected, text
 
 
 def test_every_clause_quoted_is_of_a_document_that_is_here() -> None:
