@@ -42,13 +42,7 @@ def file_appeal(
         turn = None
     if all(finding.decision == "overturn" for finding in found):
         raise Problem(409, "这项发现已被推翻，不必申诉。", kind="overturned")
-    filed = select(AppealRow).where(
-        AppealRow.recording_id == recording.id, AppealRow.rule_id == rule_id
-    )
-    before = [row for row in session.scalars(filed) if row.turn == turn]
-    if before:
-        said = "还在处理中" if any(not row.decision for row in before) else "已有处理结果"
-        raise Problem(409, f"这项发现已经申诉过，{said}。", kind="appealed")
+    _check_first(session, recording.id, rule_id, turn)
     row = AppealRow(
         recording_id=recording.id,
         rule_id=rule_id,
@@ -61,6 +55,15 @@ def file_appeal(
     session.flush()
     record(session, actor, "appeal.file", row.id, rule_id)
     return row
+
+
+def _check_first(session: Session, recording_id: str, rule_id: str, turn: int | None) -> None:
+    filed = select(AppealRow).where(
+        AppealRow.recording_id == recording_id, AppealRow.rule_id == rule_id
+    )
+    if before := [row for row in session.scalars(filed) if row.turn == turn]:
+        said = "还在处理中" if any(not row.decision for row in before) else "已有处理结果"
+        raise Problem(409, f"这项发现已经申诉过，{said}。", kind="appealed")
 
 
 def decide_appeal(

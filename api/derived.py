@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import event, inspect
 
 from api.tables import InspectionRow, OrderRow
-from qc.deadlines.timeliness import deadlines
-from qc.deadlines.timing import Step, Timing, load_timing
+from qc.deadlines.timeliness import DueDate, deadlines
+from qc.deadlines.timing import Step, load_timing
 from qc.figures.calls import latest_visit
 from qc.filed import Filing
 
@@ -23,18 +23,20 @@ def _read_filing(_: Any, __: Any, row: OrderRow) -> None:
     visit = latest_visit(filing)
     row.visited = visit.satisfaction if visit else ""
     row.cause = (visit.cause or "") if visit else ""
-    timing = load_timing(row.profile)
-    row.contact_due, row.contacted_at = _step(filing, timing, Step.FIRST_CONTACT)
-    row.close_due, row.closed_at = _step(filing, timing, Step.CLOSE)
+    due = {due.step: due for due in deadlines(filing, load_timing(row.profile))}
+    row.contact_due, row.contacted_at = _done(
+        filing, due.get(Step.FIRST_CONTACT), filing.first_contact_at
+    )
+    row.close_due, row.closed_at = _done(filing, due.get(Step.CLOSE), filing.closed_at)
 
 
-def _step(filing: Filing, timing: Timing, step: Step) -> tuple[datetime | None, datetime | None]:
+def _done(
+    filing: Filing, due: DueDate | None, filed: datetime | None
+) -> tuple[datetime | None, datetime | None]:
     """When a step is due and when it was done; neither is known of an order given back (退单)."""
-    done = {Step.FIRST_CONTACT: filing.first_contact_at, Step.CLOSE: filing.closed_at}[step]
-    if filing.returned_at is not None and done is None:
+    if filing.returned_at is not None and filed is None:
         return None, None
-    due = next((due for due in deadlines(filing, timing) if due.step is step), None)
-    return (due.at, due.done_at) if due else (None, done)
+    return (due.at, due.done_at) if due else (None, filed)
 
 
 @event.listens_for(InspectionRow, "before_insert")

@@ -5,7 +5,7 @@ they see neither the machine's nor the other's.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,7 +20,7 @@ from api.problems import Problem
 from api.tables import InspectionRow, OrderRow, PickRow, PlanRow, RecordingRow, UserRow
 from qc.order import CallKind
 from qc.sampling.agreement import MACHINE, Agreement, Vote, agreements, assign
-from qc.sampling.plan import Candidate, Plan, draw
+from qc.sampling.plan import Candidate, Draw, Plan, draw
 from qc.sampling.results import Estimate, Reviewed, estimate
 
 PASSED, FAILED = "合格", "不合格"
@@ -92,23 +92,27 @@ def draw_plan(
     )
     session.add(row)
     session.flush()
+    session.add_all(_shared_out(row, drawn, reviewers, double_share))
+    record(session, actor, "plan.draw", row.id, f"{drawn.population} 抽 {len(drawn.picks)}")
+    return row
+
+
+def _shared_out(
+    plan: PlanRow, drawn: Draw, reviewers: Sequence[str], double_share: float
+) -> Iterator[PickRow]:
     picks = {pick.candidate.id: pick for pick in drawn.picks}
     shared = [(id_, "") for id_ in picks]
     if reviewers:
-        given = assign(list(picks), reviewers, double_share, plan.seed)
+        given = assign(list(picks), reviewers, double_share, drawn.plan.seed)
         shared = [(one.recording, one.reviewer) for one in given]
-    session.add_all(
-        PickRow(
-            plan_id=row.id,
+    for id_, reviewer in shared:
+        yield PickRow(
+            plan_id=plan.id,
             recording_id=id_,
             reason=picks[id_].reason[:200],
             probability=picks[id_].probability,
             reviewer=reviewer,
         )
-        for id_, reviewer in shared
-    )
-    record(session, actor, "plan.draw", row.id, f"{drawn.population} 抽 {len(picks)}")
-    return row
 
 
 def _check_reviewers(session: Session, reviewers: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ from api.tables import FindingRow, InspectionRow, OrderRow, RecordingRow, Review
 from qc.catalogue import load_catalogue
 from qc.filed import LOCAL
 from qc.order import Call, CallKind, Order, SpokenTurn
-from qc.reviews import Decision, Review
+from qc.quality.reviews import Decision, Review
 from qc.transcript import Role
 
 

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import structlog
 import uvicorn
+from fastapi import FastAPI
 from sqlalchemy import Engine
 
 from api.app import create_app
@@ -24,6 +25,8 @@ from api.settings import Settings
 SHORT_LIFE = 10.0  # seconds; a worker that ends sooner is started again only after a pause
 PAUSE = 5.0  # seconds
 END_SECONDS = 15.0  # given to a worker to end
+KEEP_ALIVE = 75  # seconds that an idle connection stays open, longer than clients reuse one
+GRACE = 10  # seconds given to answers on their way
 
 log = structlog.get_logger()
 
@@ -94,6 +97,21 @@ def crew(engine: Engine, size: int) -> Iterator[Crew]:
         made.stop()
 
 
+def web_server(app: FastAPI, settings: Settings) -> uvicorn.Server:
+    """The web server, not yet running."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            timeout_keep_alive=KEEP_ALIVE,
+            timeout_graceful_shutdown=GRACE,
+        )
+    )
+
+
 def run_server(settings: Settings) -> None:
     """Serve until asked to stop (Ctrl-C or SIGTERM), with the workers that the settings ask for.
 
@@ -103,17 +121,7 @@ def run_server(settings: Settings) -> None:
     configure_logs()
     service = open_service(settings)
     service.store.check()
-    app = create_app(service)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            host=settings.host,
-            port=settings.port,
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=10,
-        )
-    )
+    server = web_server(create_app(service), settings)
     with crew(service.engine, settings.workers):
         for sign in (signal.SIGINT, signal.SIGTERM):
             signal.signal(sign, _nothing_more)

@@ -136,7 +136,7 @@ class FindingRow(Table):
 
 
 class ReviewRow(Table):
-    """A person's word on a finding (qc.reviews.Review)."""
+    """A person's word on a finding (qc.quality.reviews.Review)."""
 
     __tablename__ = "reviews"
 

@@ -17,6 +17,7 @@ from api.service import Service
 MAX_RECOVERIES = 5  # deaths of workers after which a job is given up
 FINISHED_DAYS = 1  # the queue's own rows of finished jobs are kept; ours stay
 PURGE_AT_ONCE = 1000
+NIGHTLY = "0 20 3 * * *"  # second, minute, hour: 03:20 in Shanghai
 
 log = structlog.get_logger()
 
@@ -72,12 +73,23 @@ def register(shop: Workshop) -> list[ScheduleInput]:
         except Exception as error:
             give_up(job_id, error)
 
+    return [_tidying(service)]
+
+
+def _tidying(service: Service) -> ScheduleInput:
+    """Every night: what may not be kept is deleted."""
+
+    @DBOS.step(name="tidy_up")
+    def tidy_up() -> None:
+        purge_finished()
+        done = forget_old(service.engine, service.store, service.settings.retention_days)
+        log.info("tidied up", orders=done.orders, recordings=done.recordings, uploads=done.uploads)
+
     @DBOS.workflow(name="tidy", max_recovery_attempts=MAX_RECOVERIES)
     def tidy(_: datetime, __: Any) -> None:
-        purge_finished()
-        forget_old(service.engine, service.store, service.settings.retention_days)
+        tidy_up()
 
-    return [{"schedule_name": "tidy", "workflow_fn": tidy, "schedule": "0 20 3 * * *"}]
+    return {"schedule_name": "tidy", "workflow_fn": tidy, "schedule": NIGHTLY}
 
 
 def purge_finished() -> None:

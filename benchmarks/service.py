@@ -3,12 +3,13 @@
 `kills`: a client keeps sending recordings while workers and the server are killed with -9 at random
 moments and replaced; at the end every recording that was acknowledged must have one result, no more
 and no less. `load`: many clients at once for a minute; response times and errors. Both write JSON.
-Recordings are short, so that the queue and not the recogniser is what is tried.
+Recordings are short tones, so that the queue and not the recogniser is what is tried.
 """
 
 import asyncio
 import json
 import logging
+import os
 import random
 import secrets
 import socket
@@ -24,9 +25,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
-import numpy as np
 import typer
-import uvicorn
 from sqlalchemy import func, select
 
 from api.access import KEY_SCOPES
@@ -35,14 +34,13 @@ from api.app import create_app
 from api.database import transaction
 from api.jobs import UNFINISHED
 from api.logs import configure_logs
+from api.serve import web_server
 from api.service import Service, open_service
 from api.settings import Settings
 from api.tables import FindingRow, InspectionRow, JobRow, RecordingRow
-from qc.audio import SAMPLE_RATE, read_recording
-from tests.api.filed import SAMPLES, order_of, sound
+from tests.api.filed import order_of, sound
 from tests.api.people import actor_of, settings_for
 from tests.api.workers import PROCESSES, Worker
-from tests.qc.sounds import wav
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -57,14 +55,7 @@ def web(settings: dict[str, object]) -> None:
     """The web server, in a process of its own."""
     configure_logs(logging.WARNING)
     given = Settings.model_validate(settings)
-    uvicorn.run(
-        create_app(open_service(given)),
-        host=given.host,
-        port=given.port,
-        log_config=None,
-        access_log=False,
-        log_level="error",
-    )
+    web_server(create_app(open_service(given)), given).run()
 
 
 class Web:
@@ -106,15 +97,6 @@ def _postgresql(folder: Path) -> str:
     return uri.replace("postgresql://", "postgresql+psycopg://", 1)
 
 
-def speech(folder: Path) -> bytes:
-    """Two seconds of a sample call with a noise of its own: no two are the same file."""
-    call = read_recording(SAMPLES / "recordings" / "01-先行联系-规范.wav")
-    start = random.randrange(int(call.seconds - 2)) * SAMPLE_RATE
-    piece = np.array(call.samples[:, start : start + 2 * SAMPLE_RATE])
-    piece += 1e-3 * np.random.default_rng(secrets.randbits(32)).standard_normal(piece.shape)
-    return wav(folder / "piece.wav", piece, SAMPLE_RATE).read_bytes()
-
-
 @dataclass
 class Sender:
     """Sends recordings one after the other, again where the server was gone, until stopped."""
@@ -142,11 +124,11 @@ class Sender:
             answer = self._send(
                 client,
                 f"/api/v1/orders/{order_id}/recordings",
-                content=speech(self.folder),
+                content=sound(self.folder, seconds=random.uniform(2, 8)),
                 headers=BINARY,
             )
             self.acknowledged.append(answer["recording"]["id"])
-            self.stop.wait(1.0)
+            self.stop.wait(0.3)
 
     def _send(self, client: httpx.Client, address: str, **request: Any) -> dict[str, Any]:
         """Until it is acknowledged: what was done before its answer was lost is recognised."""
@@ -201,6 +183,7 @@ def kills(
             **_count(service, sender.acknowledged),
             "unfinished": 0 if drained else len(_unfinished(service)),
             "seconds": round(time.monotonic() - started),
+            "load_average": os.getloadavg()[1],  # of the machine, other work included
         }
         server.kill()
         for worker in crew:
@@ -341,7 +324,8 @@ def load(
         server.kill()
         worker.kill()
     setting = {"database": database, "clients": clients, "seconds": seconds}
-    _write(setting | timings.summary(seconds) | {"inspected_meanwhile": inspected}, out)
+    machine = {"inspected_meanwhile": inspected, "load_average": os.getloadavg()[0]}
+    _write(setting | timings.summary(seconds) | machine, out)
 
 
 def _inspected(service: Service) -> int:

@@ -12,6 +12,7 @@ from qc.commands.evaluate import evaluate
 from qc.commands.inspect import inspect
 from qc.commands.order import order
 from qc.commands.sample import sample
+from qc.commands.serve import serve, worker
 from qc.commands.teach import teach_export, teach_train
 
 app = typer.Typer(
@@ -26,7 +27,7 @@ app.add_typer(catalog, name="catalog")
 teach = typer.Typer(help="用复核意见改进判定：导出标注、重新训练。", no_args_is_help=True)
 app.add_typer(teach, name="teach")
 
-for command in (demo, inspect, batch, order, sample, coach, evaluate):
+for command in (demo, inspect, batch, order, sample, coach, evaluate, serve, worker):
     app.command()(speaks_plainly(command))
 catalog.command("check")(speaks_plainly(catalog_check))
 catalog.command("schema")(speaks_plainly(catalog_schema))

@@ -199,7 +199,7 @@ def call_page(
     name = recording or inspection.call_id or "通话"
     applicable = [e for e in shown.elements if e.status != "not_applicable" and not e.undetermined]
     return (
-        _environment()
+        page_templates()
         .get_template("call.html.jinja")
         .render(
             call=shown,
@@ -234,7 +234,8 @@ def _notes(inspection: Inspection) -> Mapping[int, Sequence[Note]]:
 
 
 @lru_cache(maxsize=1)
-def _environment() -> jinja2.Environment:
+def page_templates() -> jinja2.Environment:
+    """The templates of pages, with the titles and filters that they use."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -370,7 +371,7 @@ def write_summary(rows: Iterable[Row], path: Path, *, made_on: date, source: str
         (row for row in rows if row.verdict and row.verdict.score < GOOD_SCORE),
         key=lambda row: row.verdict.score if row.verdict else 0,
     )
-    page = _environment().get_template("summary.html.jinja")
+    page = page_templates().get_template("summary.html.jinja")
     stream = page.stream(
         digest=digest,
         rows=rows,

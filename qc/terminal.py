@@ -10,7 +10,6 @@ from rich.table import Table
 from rich.text import Text
 
 from qc.catalogue import SEVERITY_TITLES
-from qc.evaluation import Counts, Quality
 from qc.inspection import (
     SATISFACTION_TITLES,
     STATUS_TITLES,
@@ -20,6 +19,7 @@ from qc.inspection import (
 )
 from qc.order import KIND_TITLES
 from qc.privacy import mask
+from qc.quality.evaluation import Counts
 from qc.transcript import ROLE_TITLES, Turn
 
 STATUS_STYLES: dict[Status, str] = {
@@ -140,27 +140,6 @@ def _advice(element: ElementFinding) -> Text:
         return Text()
     lacking = "、".join(element.lacking)
     return Text.assemble((f"{lacking}　→ " if lacking else "→ ", "yellow"), element.advice)
-
-
-def show_quality(console: Console, quality: Quality) -> None:
-    """Print the quality table of `evaluate`."""
-    table = Table(title=f"质量评测（{quality.calls} 通）", box=box.SIMPLE_HEAD)
-    for column in ("项目", "数值", "精确率", "召回率", "对 / 误报 / 漏报"):
-        table.add_column(column, justify="left" if column == "项目" else "right")
-    table.add_row("要素状态准确率", f"{quality.element_accuracy:.3f}")
-    _count_row(table, "要素缺陷 F1", quality.element_defects)
-    _count_row(table, "违规行为 micro-F1", quality.behaviours)
-    table.add_row("违规行为 macro-F1", f"{quality.behaviour_macro_f1:.3f}")
-    table.add_row("违规定位（轮次命中）", f"{quality.turn_hit:.3f}")
-    table.add_row(f"无违规通话误报率（{quality.clean_calls} 通）", f"{quality.false_alarms:.3f}")
-    _count_row(table, "市民信号 F1", quality.signals)
-    table.add_row("满意度准确率（回复）", f"{quality.satisfaction_accuracy:.3f}")
-    table.add_row("态度分 AUC", f"{quality.attitude_auc:.3f}", end_section=True)
-    for rule, share in quality.by_element.items():
-        table.add_row(rule, f"{share:.3f}")
-    for rule, counts in {**quality.by_behaviour, **quality.by_signal}.items():
-        _count_row(table, rule, counts)
-    console.print(table)
 
 
 def _count_row(table: Table, title: str, counts: Counts) -> None:

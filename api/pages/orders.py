@@ -48,8 +48,8 @@ CATEGORIES = {
     "suggestion": "建议",
     "other": "其他",
 }
-# Pieces of a file name that may be the number of an order.
-NUMBERS = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]*[0-9A-Za-z]")
+TOKEN = re.compile(r"[0-9A-Za-z]+")  # of a file name; a number is one or several in a row
+MAX_TOKENS = 12
 
 Text = Annotated[str, Query(max_length=100)]
 Day = Annotated[str, Query(max_length=10)]
@@ -148,13 +148,17 @@ def match_names(
 
 
 def _match(session: Session, actor: Actor, name: str) -> dict[str, str]:
-    pieces = NUMBERS.findall(PurePath(name).stem)
+    stem = PurePath(name).stem
+    tokens = list(TOKEN.finditer(stem))[:MAX_TOKENS]
+    pieces = [
+        stem[first.start() : last.end()] for i, first in enumerate(tokens) for last in tokens[i:]
+    ]
     rows = visible(
         select(OrderRow.order_id).where(OrderRow.order_id.in_(pieces)), actor, OrderRow.department
     )
     kinds = {"先行": CallKind.FIRST_CONTACT.value, "回复": CallKind.REPLY.value}
     kind = next((value for word, value in kinds.items() if word in name), "")
-    return {"name": name, "order_id": session.scalar(rows) or "", "kind": kind}
+    return {"name": name, "order_id": max(session.scalars(rows), key=len, default=""), "kind": kind}
 
 
 @router.get("/{order_id}")

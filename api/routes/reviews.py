@@ -21,7 +21,7 @@ from api.standing import settled_of, standing
 from api.tables import RecordingRow, ReviewRow
 from qc.filed import LOCAL
 from qc.order import Order
-from qc.reviews import Decision
+from qc.quality.reviews import Decision
 
 router = APIRouter(prefix="/api/v1", tags=["复核"])
 

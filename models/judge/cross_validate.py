@@ -1,11 +1,11 @@
 """How well unseen calls are judged: `python -m models.judge.cross_validate [--robustness]`.
 
-Five folds by call. For the calls of a fold the models come from the other folds (and the
+Five folds by call. For the calls of a fold the regressions come from the other folds (and the
 single utterances); calibration and thresholds are fitted on the predictions for the other folds.
-These were made by models that saw the fold, and the vocabulary is of all calls: not quite
-nested. The whole judgement then runs on the predictions, and `qc.evaluation` compares it with the
-labels. With `--robustness` the models of each fold judge its calls distorted as well
-(`qc.distortion`); nothing distorted is trained on.
+These were made by regressions that saw the fold, and the vocabulary is of all calls: not quite
+nested. The whole judgement then runs on the predictions, and `qc.quality` compares it with the
+labels. With `--robustness` the regressions of each fold judge its calls distorted as well; nothing
+distorted is trained on.
 """
 
 import argparse
@@ -37,13 +37,13 @@ from models.judge.train import (
     label_names,
     predict_unseen,
 )
-from qc.assessment import assess
 from qc.catalogue import Catalogue, load_catalogue
-from qc.distortion import DISTORTIONS, distort
-from qc.evaluation import Labels, Pair
 from qc.inspect import inspect_call
 from qc.order import Call
-from qc.quality_report import show_assessment, show_mistakes
+from qc.quality.assessment import assess
+from qc.quality.distortion import DISTORTIONS, distort
+from qc.quality.evaluation import Labels, Pair
+from qc.quality.report import show_assessment, show_mistakes
 
 AS_WRITTEN = ""  # the version of the calls that is not distorted
 

@@ -37,8 +37,8 @@ from models.judge.train import (
 )
 from qc.catalogue import Catalogue
 from qc.errors import QcError
-from qc.evaluation import FIGURES, LOWER_IS_BETTER, Quality, measure
-from qc.reviews import read_reviewed_turns
+from qc.quality.evaluation import FIGURES, LOWER_IS_BETTER, Quality, measure
+from qc.quality.reviews import read_reviewed_turns
 
 FALL = 0.01
 MEAN_FALL = 0.002

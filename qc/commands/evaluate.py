@@ -26,11 +26,11 @@ def evaluate(
 ) -> None:
     """用带标注的通话评测判定质量：各项指标及区间、混淆表、不一致之处。"""
     from models.judge.classifier import load_classifier
-    from qc.assessment import assess
-    from qc.distortion import DISTORTIONS, distort
-    from qc.evaluation import read_labelled
     from qc.inspect import inspect_call
-    from qc.quality_report import quality_page, show_assessment, show_mistakes
+    from qc.quality.assessment import assess
+    from qc.quality.distortion import DISTORTIONS, distort
+    from qc.quality.evaluation import read_labelled
+    from qc.quality.report import quality_page, show_assessment, show_mistakes
 
     for out in (json_out, html_out):
         refuse_overwriting(out, *labelled)

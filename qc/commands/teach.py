@@ -29,7 +29,7 @@ def teach_export(
 ) -> None:
     """把复核意见变成可以学习的句子。"""
     from qc.order import read_call, read_lines
-    from qc.reviews import learn_from, read_found_turns, read_reviews
+    from qc.quality.reviews import learn_from, read_found_turns, read_reviews
 
     refuse_overwriting(out, *reviews, *calls, inspections)
     known = [

@@ -31,6 +31,7 @@ class WebReceiver:
     bodies: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     raw: list[bytes] = field(default_factory=list)
+    given: list[Any] = field(default_factory=list)  # answers, one a request
     released: threading.Event = field(default_factory=threading.Event)
     pause: float = 0.0  # seconds before each answer
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -57,6 +58,7 @@ def web_receiver() -> Iterator[WebReceiver]:
             answer = receiver.next_answer()
             with receiver.lock:
                 receiver.raw.append(raw)
+                receiver.given.append(answer)
                 receiver.bodies.append(json.loads(raw))
                 receiver.headers.append({k.lower(): v for k, v in self.headers.items()})
             time.sleep(receiver.pause)
@@ -96,6 +98,7 @@ class MailReceiver:
     refusal: str = ""
     mails: list[Envelope] = field(default_factory=list)
     refused_address: str = "gone@example.cn"
+    pause: float = 0.0  # seconds before a message is acknowledged
     while_taking: Callable[[], None] = lambda: None  # done before a message is acknowledged
 
     async def handle_RCPT(
@@ -108,6 +111,7 @@ class MailReceiver:
 
     async def handle_DATA(self, server: SMTP, _: Session, envelope: Envelope) -> str:
         self.mails.append(envelope)
+        await asyncio.sleep(self.pause)
         await asyncio.to_thread(self.while_taking)
         if self.refusal == "cut":
             assert server.transport

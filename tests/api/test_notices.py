@@ -229,7 +229,7 @@ def test_repeats_of_a_day_make_a_yellow_and_then_a_red_warning(
         for _ in range(2):
             look_around(service, on("2026-03-11 12:00"))
         shown = client.get("/api/v1/notices", params={"event": event}).json()["items"]
-        assert len(shown) == 1 and "105" not in shown[0]["text"]
+        assert len(shown) == 1 and "105号" not in shown[0]["text"]
 
 
 def test_digests_are_filed_once_in_the_morning_after(service: Service, client: TestClient) -> None:

@@ -17,7 +17,7 @@ from qc.catalogue import load_catalogue
 from qc.figures.tables import Tables, narrow
 from qc.filed import LOCAL
 from qc.order import read_call
-from qc.reviews import learn_from, read_reviews
+from qc.quality.reviews import learn_from, read_reviews
 from tests.api.heard import RUDE, add_call, add_order
 
 RUDE_TURN = 2  # of the handler

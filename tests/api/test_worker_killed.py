@@ -4,9 +4,11 @@ The long run (100 kills) is in benchmarks/service.py.
 """
 
 import random
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from dbos import DBOSClient, DBOSPortableJSONSerializer
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 
@@ -19,7 +21,7 @@ from tests.api.filed import SAMPLES, new_order, sound
 from tests.api.workers import Worker, are_over, states, wait_until, workers
 
 RECORDINGS, KILLS = 12, 3
-LONG_CALL = SAMPLES / "recordings" / "03-先行联系-态度粗暴挂断.wav"
+LONG_CALL = SAMPLES / "recordings" / "06-先行联系-断线.wav"
 
 
 def upload(client: TestClient, folder: Path, count: int) -> list[str]:
@@ -119,3 +121,21 @@ def test_a_recording_that_kills_its_worker_every_time_ends_as_failed(
     assert "多次意外退出" in shown["reason"]
     recording = client.get(f"/api/v1/recordings/{answer['recording']['id']}").json()
     assert (recording["status"], recording["reason"]) == ("failed", shown["reason"])
+
+
+def test_a_worker_tidies_up_at_night(client: TestClient, service: Service, tmp_path: Path) -> None:
+    """The nightly job, asked for now: an order of long ago loses its recording."""
+    order_id = new_order(client, received_at="2020-01-02 09:00")
+    answer = client.post(f"/api/v1/orders/{order_id}/recordings", content=sound(tmp_path)).json()
+    queue = DBOSClient(
+        system_database_url=service.settings.database, serializer=DBOSPortableJSONSerializer()
+    )
+    settings = service.settings.model_copy(update={"retention_days": 365})
+    with workers(replace(service, settings=settings), 1):
+        wait_until(are_over(service, [answer["job"]]))
+        wait_until(lambda: bool(queue.list_schedules()))
+        queue.trigger_schedule("tidy")
+        wait_until(lambda: client.get(f"/api/v1/orders/{order_id}").json()["forgotten"])
+    queue.destroy()
+    address = f"/api/v1/recordings/{answer['recording']['id']}"
+    assert client.get(address).json()["deleted"]

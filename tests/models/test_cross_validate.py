@@ -6,7 +6,7 @@ import pytest
 
 from models.judge.cross_validate import AS_WRITTEN, judge_unseen
 from qc.catalogue import load_catalogue
-from qc.evaluation import measure
+from qc.quality.evaluation import measure
 
 CORPUS = Path(__file__).parents[2] / "samples" / "corpus"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from qc.circumstances import was_warned, who_answered, who_ended
-from qc.evaluation import read_labelled
+from qc.quality.evaluation import read_labelled
 from qc.transcript import Role, Transcript, Turn
 
 CORPUS = Path(__file__).parents[2] / "samples" / "corpus"

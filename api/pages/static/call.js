@@ -60,7 +60,7 @@ function playFrom(seconds) {
   sound.play();
 }
 
-const findings = () => [...document.querySelectorAll(".finding[data-finding]")];
+const findings = () => [...document.querySelectorAll(".finding[data-finding]:not(.signal)")];
 const chosen = () => document.querySelector(".finding.chosen");
 
 function choose(finding) {
@@ -99,7 +99,7 @@ function onKey(event) {
     ArrowRight: () => sound?.setTime(Math.min(data.seconds, sound.getCurrentTime() + STEP)),
   };
   const action = actions[event.key];
-  if (!action || (event.key === " " && event.target.matches("button, a, summary"))) return;
+  if (!action || (event.key === " " && event.target.matches("button:not([data-seek]), a, summary"))) return;
   event.preventDefault();
   action();
 }

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pypinyin import lazy_pinyin
 
-from qc.distortion import (
+from qc.order import Call, read_call, read_lines
+from qc.quality.distortion import (
     DISTORTIONS,
     distort,
     homophones,
@@ -17,10 +18,9 @@ from qc.distortion import (
     traditional,
     without_punctuation,
 )
-from qc.order import Call, read_call, read_lines
 from qc.text import plain, simplify
 
-CORPUS = Path(__file__).parents[2] / "samples" / "corpus"
+CORPUS = Path(__file__).parents[3] / "samples" / "corpus"
 RNG = random.Random(0)
 
 

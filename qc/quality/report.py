@@ -10,11 +10,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as Grid
 
-from qc.assessment import COVERED, NONE, Assessment, Interval, Table, changes
 from qc.catalogue import Catalogue
-from qc.evaluation import FIGURES, LOWER_IS_BETTER, Counts, Mistake
 from qc.inspection import SATISFACTION_TITLES, STATUS_TITLES
-from qc.report import _environment
+from qc.quality.assessment import COVERED, NONE, Assessment, Interval, Table, changes
+from qc.quality.evaluation import FIGURES, LOWER_IS_BETTER, Counts, Mistake
+from qc.report import page_templates
 
 Family = Literal["element", "behaviour", "signal"]
 FAMILY_TITLES: Mapping[Family, str] = {
@@ -171,7 +171,7 @@ def quality_page(
         mistakes[mistake.rule].append(mistake)
     behaviours = {rule.id: rule.title for rule in catalogue.behaviours} | {NONE: "无"}
     return (
-        _environment()
+        page_templates()
         .get_template("quality.html.jinja")
         .render(
             assessment=assessment,

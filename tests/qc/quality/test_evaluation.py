@@ -8,12 +8,13 @@ import pytest
 from typer.testing import CliRunner
 
 from models.judge.classifier import load_classifier
-from qc.assessment import assess, bootstrap, changes, confuse
 from qc.catalogue import load_catalogue
 from qc.cli import app
-from qc.distortion import distort
 from qc.errors import OrderError
-from qc.evaluation import (
+from qc.inspect import inspect_call
+from qc.quality.assessment import assess, bootstrap, changes, confuse
+from qc.quality.distortion import distort
+from qc.quality.evaluation import (
     FIGURES,
     Counts,
     Labels,
@@ -21,10 +22,9 @@ from qc.evaluation import (
     measure,
     read_labelled,
 )
-from qc.inspect import inspect_call
-from qc.quality_report import quality_page
+from qc.quality.report import quality_page
 
-CORPUS = Path(__file__).parents[2] / "samples" / "corpus"
+CORPUS = Path(__file__).parents[3] / "samples" / "corpus"
 
 
 @pytest.fixture(scope="module")

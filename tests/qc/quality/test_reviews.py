@@ -12,9 +12,9 @@ from qc.catalogue import load_catalogue
 from qc.cli import app
 from qc.errors import OrderError, QcError
 from qc.order import Call
-from qc.reviews import Review, learn_from, read_reviewed_turns, read_reviews
+from qc.quality.reviews import Review, learn_from, read_reviewed_turns, read_reviews
 
-CORPUS = Path(__file__).parents[2] / "samples" / "corpus"
+CORPUS = Path(__file__).parents[3] / "samples" / "corpus"
 
 CALL = {
     "call_id": "c-1",

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qc.catalogue import Catalogue
-from qc.evaluation import (
+from qc.inspection import Inspection
+from qc.order import CallKind
+from qc.quality.evaluation import (
     FIGURES,
     CallCounts,
     Counts,
@@ -20,8 +22,6 @@ from qc.evaluation import (
     count_call,
     measure,
 )
-from qc.inspection import Inspection
-from qc.order import CallKind
 
 RESAMPLES = 1000
 SEED = 20240611
