@@ -19,10 +19,10 @@ SAMPLES = Path(__file__).parents[1] / "samples"
 DIALOGUES = {dialogue["name"]: dialogue for dialogue in read_dialogues()}
 # Where the sound gives another finding than the words, and why.
 KNOWN_DIFFERENCES: dict[str, set[str]] = {
-    # the recogniser loses the 喂 and 我是 of the opening, and writes 该找谁找谁 for 爱找谁找谁
-    "03-先行联系-态度粗暴挂断": {"fc.greeting", "fc.self_intro", "bh.shirk"},
-    # 我们人手不够 becomes 陌门人手不够, which then sounds like a reason
-    "09-热线回复-敷衍与不满意": {"rp.explain_next"},
+    # the recogniser loses the 喂 and 我是 of the opening
+    "03-先行联系-态度粗暴挂断": {"fc.greeting", "fc.self_intro"},
+    # THREAT
+    "09-热线回复-敷衍与不满意": {"ct.threat"},
 }
 
 

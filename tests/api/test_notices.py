@@ -256,6 +256,19 @@ def test_digests_are_filed_once_in_the_morning_after(service: Service, client: T
     assert set(digests()) == {"nt.daily", "nt.monthly"}
 
 
+def test_who_is_among_the_last_three_of_a_month_is_to_be_talked_to(
+    service: Service, client: TestClient
+) -> None:
+    """松江区佘山镇 2025 二、（七）; nobody with 100 % is ever among them."""
+    for department, satisfaction in (("城管中队", "dissatisfied"), ("房管办", "satisfied")):
+        visit = {"at": "2026-01-20 16:00", "satisfaction": satisfaction}
+        filing = {"received_at": "2026-01-12 09:10", "return_visits": [visit]}
+        add_order(service, filing, profile="sheshan", department=department)
+    look_around(service, on("2026-02-01 08:00"))
+    shown = client.get("/api/v1/notices", params={"event": "nt.last_three"}).json()["items"]
+    assert [(item["level"], item["department"]) for item in shown] == [("interview", "城管中队")]
+
+
 # --- contacts -------------------------------------------------------------------------------------
 
 
