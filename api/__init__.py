@@ -1,1 +1,1 @@
-"""The service (HTTP API, jobs, workbench): not built yet; `qc` is complete without it."""
+"""The service: HTTP API, durable jobs, database, accounts, notifications and the workbench."""

@@ -7,12 +7,14 @@ from typing import Any
 
 from sqlalchemy import select
 
-from api.database import transaction
+from api.database import now, transaction
+from api.figures import read_tables
 from api.results import keep_inspection
 from api.service import Service
-from api.tables import OrderRow, RecordingRow
+from api.tables import FindingRow, InspectionRow, OrderRow, RecordingRow
 from qc.catalogue import load_catalogue
-from qc.filed import Filing
+from qc.figures.tables import Tables, narrow
+from qc.filed import LOCAL, Filing
 from qc.inspect import inspect_transcript
 from qc.order import CallKind, Order
 from qc.transcript import Role, Transcript, Turn
@@ -90,3 +92,27 @@ def add_call(
         )  # fmt: skip
         keep_inspection(session, recording, row, found, "test")
         return recording.id
+
+
+def behaviours(service: Service, recording: str) -> list[tuple[str, int | None]]:
+    """Rule and turn of each behaviour that was found in a recording."""
+    with transaction(service.reader) as session:
+        rows = session.execute(
+            select(FindingRow.rule_id, FindingRow.turn)
+            .join(InspectionRow)
+            .where(InspectionRow.recording_id == recording, FindingRow.family == "behaviour")
+        )
+        return [(rule, turn) for rule, turn in rows]
+
+
+def found_once(service: Service, recording: str) -> tuple[str, int | None]:
+    """A behaviour that was shown at one turn only."""
+    shown = behaviours(service, recording)
+    rules = [rule for rule, _ in shown]
+    return next((rule, turn) for rule, turn in shown if rules.count(rule) == 1)
+
+
+def counted(service: Service, order: OrderRow) -> Tables:
+    """What figures count of the order's department."""
+    with transaction(service.reader) as session:
+        return narrow(read_tables(session, now().astimezone(LOCAL)), department=order.department)

@@ -109,7 +109,7 @@ def test_every_answer_carries_the_security_headers(anonymous: TestClient) -> Non
         assert "default-src 'self'" in policy and "'unsafe-eval'" not in policy
         assert "script-src 'self' 'nonce-" in policy
         assert headers["X-Content-Type-Options"] == "nosniff"
-        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["Referrer-Policy"] == "same-origin"
         assert headers["Cache-Control"] == "no-store"
 
 
