@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from api.audit import record_read
 from api.database import transaction
 from api.masking import Unmasked, view_for
+from api.plans import refuse_blind
 from api.problems import Problem
 from api.routes.common import (
     OrdersReader,
@@ -61,6 +62,7 @@ def get_inspection(
     view = view_for(actor, unmasked)
     with transaction(service.reader) as session:
         row = find_recording(session, actor, recording_id)
+        refuse_blind(session, actor, recording_id)
         found, order = row.inspection, Order.model_validate(row.order_row.order)
         if found is None:
             raise Problem(404, "这段录音还没有检查结论。", kind="not-inspected")

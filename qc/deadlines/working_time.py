@@ -8,6 +8,7 @@ Shanghai time.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from itertools import islice, takewhile
 
 import chinese_calendar
@@ -122,6 +123,7 @@ def working_days_between(start: datetime, end: datetime, calendar: Calendar = ST
     return sum(1 for _ in takewhile(lambda day: day <= last, days))
 
 
+@lru_cache(maxsize=4096)
 def _published(day: date) -> bool | None:
     try:
         return chinese_calendar.is_workday(day)

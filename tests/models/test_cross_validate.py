@@ -27,9 +27,7 @@ def small_corpus(tmp_path_factory) -> Path:
 
 def test_distorted_calls_are_judged_by_the_models_of_their_fold(small_corpus: Path) -> None:
     catalogue = load_catalogue()
-    versions = judge_unseen(
-        catalogue, ["同音字 20%", "繁体字"], small_corpus
-    )
+    versions = judge_unseen(catalogue, ["同音字 20%", "繁体字"], small_corpus)
     written = versions[AS_WRITTEN]
     for pairs in versions.values():
         assert [i.call_id for i, _ in pairs] == [i.call_id for i, _ in written]
