@@ -59,11 +59,15 @@ def connect(url: str, *, read_only: bool = False) -> Engine:
     begin plainly, so that readers never wait for a writer.
     """
     if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
+        return create_engine(
+            url, hide_parameters=True, pool_pre_ping=True, pool_size=10, max_overflow=20
+        )
     # One writer at a time is all that SQLite has. Threads that want to write queue for the one
     # connection, in order; SQLite's own waiting would let some wait for seconds.
     pool: dict[str, Any] = {} if read_only else {"pool_size": 1, "max_overflow": 0}
-    engine = create_engine(url, connect_args={"check_same_thread": False}, **pool)
+    engine = create_engine(
+        url, hide_parameters=True, connect_args={"check_same_thread": False}, **pool
+    )
 
     @event.listens_for(engine, "connect")
     def _set_up(connection: Any, _: Any) -> None:
