@@ -41,9 +41,9 @@ def read_calls() -> list[Call]:
 
 def forget() -> None:
     """Empty the caches of texts, so that a repeated call is not free."""
-    from qc import conditions, slots, text
+    from qc import scene, slots, text
 
-    for cache in (text.plain, text.folded, slots.with_digits, conditions._sound):
+    for cache in (text.plain, text.folded, slots.with_digits, scene._sound):
         cache.cache_clear()
 
 
