@@ -105,6 +105,7 @@ class Signal(Strict):
     title: str
     source: Source
     when: Condition
+    only_if: Condition | None = None  # must hold whatever else speaks for the signal
     advice: str
     examples: Examples
 

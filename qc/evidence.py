@@ -137,7 +137,7 @@ def _questions(
     for behaviour in catalogue.behaviours:
         yield behaviour.id, Role.AGENT, behaviour.when, behaviour.only_if
     for signal in catalogue.signals:
-        yield signal.id, Role.CITIZEN, signal.when, None
+        yield signal.id, Role.CITIZEN, signal.when, signal.only_if
 
 
 def hear_cues(scene: Scene, catalogue: Catalogue, turns: Sequence[Turn] | None = None) -> Heard:

@@ -21,8 +21,6 @@ DIALOGUES = {dialogue["name"]: dialogue for dialogue in read_dialogues()}
 KNOWN_DIFFERENCES: dict[str, set[str]] = {
     # the recogniser loses the 喂 and 我是 of the opening
     "03-先行联系-态度粗暴挂断": {"fc.greeting", "fc.self_intro"},
-    # THREAT
-    "09-热线回复-敷衍与不满意": {"ct.threat"},
 }
 
 

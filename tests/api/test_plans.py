@@ -118,14 +118,16 @@ def test_in_a_double_review_nobody_sees_the_others_or_the_machines_verdict_first
 def test_agreement_is_told_between_people_and_with_the_machine(
     client: TestClient, sign_in: Callable[..., TestClient], double: dict[str, Any]
 ) -> None:
-    inspector = sign_in("inspector")
+    inspector, trainer = sign_in("inspector"), sign_in("trainer")
     address = f"/api/v1/plans/{double['id']}/results"
     machine = {}
     for person in (client, inspector):
         for pick in picks(person, double, mine=True):
             recording = pick["recording_id"]
             if recording not in machine:
-                found = client.get(f"/api/v1/recordings/{recording}/inspection")
+                blind = person.get(f"/api/v1/recordings/{recording}/inspection")
+                assert blind.status_code == 403
+                found = trainer.get(f"/api/v1/recordings/{recording}/inspection")
                 machine[recording] = found.json().get("score", 0) >= 60
             assert judge(person, double, pick, machine[recording]) == 200
     found = client.get(address).json()
