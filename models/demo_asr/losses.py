@@ -10,6 +10,7 @@ from models.demo_asr.stages import Stage
 from models.demo_asr.windows import Batch
 
 LOSS_WEIGHTS = {"phone": 0.6, "tone": 0.6, "guide": 0.4, "match": 0.2}  # the others 1
+HEAD_RATE, HEAD_ROUNDS = 3e-3, 12
 RIDGE = 1.0  # frames' worth of doubt about each symbol
 
 
@@ -74,3 +75,22 @@ def fit_symbols(student: Student, batches: Iterable[Batch]) -> None:
     student.place_symbols.copy_(fitted[MOST_PHONES + TONES :])
     off = frames - known @ fitted
     print(f"symbols explain {1 - off.var() / frames.var():.2f} of the frames", flush=True)
+
+
+def fit_heads(student: Student, batches: Iterable[Batch]) -> None:
+    """Fit the heads for phones and tones to encoded batches.
+
+    A checkpoint does not hold them; new ones would push the encoder about until they had learned.
+    """
+    heads = torch.nn.ModuleList([student.phone_head, student.tone_head])
+    optimiser = torch.optim.AdamW(heads.parameters(), lr=HEAD_RATE)
+    loss = torch.tensor(0.0)
+    for batch in [batch for _ in range(HEAD_ROUNDS) for batch in batches]:
+        assert batch.frames is not None
+        frames = batch.frames.float().flatten(0, 1)
+        loss = F.cross_entropy(student.phone_head(frames), batch.labels[:, 0].flatten())
+        loss = loss + F.cross_entropy(student.tone_head(frames), batch.labels[:, 1].flatten())
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    print(f"heads fitted to {loss.item():.2f}", flush=True)

@@ -17,6 +17,7 @@ from models.demo_asr.spoken import DIGITS, HAN, say_digits, say_quantity, spoken
 ROOT = Path(__file__).parents[2]
 CORPUS = ROOT / "samples" / "corpus"  # labelled calls and turns, JSON Lines
 DOCUMENTS = ROOT / "scripts_catalog" / "sources"  # the published service standards, plain text
+SCENES = Path(__file__).with_name("texts")  # invented calls: a turn a line, calls apart by blanks
 PATTERNS = Path(__file__).with_name("patterns.yaml")
 
 # Never trained on: the calls by which the error rates are measured.
@@ -59,7 +60,9 @@ def read_calls(path: Path, *, held_out: bool = False) -> Iterator[tuple[str, lis
             yield call["call_id"], call["turns"]
 
 
-def read_texts(corpora: Iterable[Path] = (CORPUS,), documents: Path = DOCUMENTS) -> Texts:
+def read_texts(
+    corpora: Iterable[Path] = (CORPUS,), documents: Path = DOCUMENTS, scenes: Path = SCENES
+) -> Texts:
     """Read every call, labelled turn and document that may be trained on."""
     calls: list[Passage] = []
     turns: list[Passage] = []
@@ -70,6 +73,9 @@ def read_texts(corpora: Iterable[Path] = (CORPUS,), documents: Path = DOCUMENTS)
             if "text" in item:
                 before = [said.split(":", 1)[-1] for said in item.get("prev") or ()]
                 turns.append(_passage([*before, item["text"]]))
+    for path in sorted(scenes.glob("*.txt")):
+        for call in path.read_text(encoding="utf8").split("\n\n"):
+            calls.append(_passage(call.split()))
     texts = []
     for path in sorted(documents.glob("*.txt")):
         plain = re.sub(r"\s", "", path.read_text(encoding="utf8"))
@@ -207,7 +213,7 @@ def vary(passage: Passage, random: Random) -> Passage:
     )
 
 
-SHARES = {"calls": 0.30, "turns": 0.30, "patterns": 0.24, "documents": 0.06, "salad": 0.10}
+SHARES = {"calls": 0.42, "turns": 0.25, "patterns": 0.18, "documents": 0.05, "salad": 0.10}
 
 
 def draw_passage(texts: Texts, random: Random) -> Passage:

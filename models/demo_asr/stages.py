@@ -21,10 +21,6 @@ class Stage:
 
 
 SYMBOLS, SOUND, MIXED = {"symbols": 1.0}, {"sound": 1.0}, {"sound": 0.7, "symbols": 0.3}
-# Units are not quite what the encoder says; with too few real frames the attention drifts.
-UNITS = {"units": 0.5, "encoded": 0.42, "sound": 0.08}
-SETTLING = {"units": 0.35, "encoded": 0.45, "sound": 0.2}
-
 # The decoder first, on symbols; then the encoder learns to say them; then both on sound.
 FROM_NOTHING = (
     Stage("symbols, short", 0.10, (1.5e-3, 1.5e-3), SYMBOLS, {4: 1}, symbols_learn=True),
@@ -33,8 +29,7 @@ FROM_NOTHING = (
     Stage("together, short", 0.28, (1e-3, 8e-4), MIXED, {8: 0.8, FULL: 0.2}),
     Stage("together", 0.40, (8e-4, 1e-4), MIXED, {8: 0.2, FULL: 0.8}),
 )
-# With an encoder that hears well: much text, put together of what the encoder says.
-FURTHER = (
-    Stage("language", 0.7, (3e-4, 1.5e-4), UNITS, {12: 0.6, FULL: 0.4}, encoder=False),
-    Stage("settling", 0.3, (1.5e-4, 1e-5), SETTLING, {FULL: 1}, encoder=False),
-)
+# Slowly on, mostly on sound. More text put together of units alone, at a higher rate, was tried:
+# the attention drifted from real frames, 2.7 % of syllables wrong became 8.4 %.
+HEARING = {"sound": 0.65, "units": 0.35}
+FURTHER = (Stage("hearing", 1.0, (1.5e-4, 5e-6), HEARING, {12: 0.4, FULL: 0.6}),)

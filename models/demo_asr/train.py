@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from models.demo_asr.clips import Phones
-from models.demo_asr.losses import LOSS_WEIGHTS, fit_symbols, losses
+from models.demo_asr.losses import LOSS_WEIGHTS, fit_heads, fit_symbols, losses
 from models.demo_asr.material import Material
 from models.demo_asr.network import Student, usual_tokens
 from models.demo_asr.sentences import CORPUS
@@ -34,7 +34,7 @@ MOST_HEARD = 160  # encoded batches that are kept, 3 MB each
 WARM_UP = 200  # steps
 SAVE_EVERY = 150  # seconds
 REPORT_EVERY = 50  # steps
-PASSAGES = 200  # spoken passages besides those that cover the syllables
+PASSAGES = 900  # spoken passages besides those that cover the syllables
 FIT_BATCHES = 36  # of two minutes of sound, to fill the units from
 
 Notes = dict[str, list[float]]  # losses since the last report
@@ -83,6 +83,7 @@ class Training:
         batches = [self.draw(sample, in_order=True) for _ in range(FIT_BATCHES)]
         self.heard.extend(self.encoded(batch) for batch in batches)
         fit_symbols(self.student, self.heard)
+        fit_heads(self.student, self.heard)
         for batch in self.heard:
             self.material.units.listen(self.student, batch)
         heard = self.material.units.heard.values()
