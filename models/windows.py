@@ -5,12 +5,14 @@ call, where every other turn is silence, halves the work.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.recogniser import Word
 from models.voice_activity import SAMPLE_RATE, Span
+from models.words import merge_words, split_sentences
 
 GAP = 0.2  # seconds of silence between two packed stretches, so that words do not run together
 SEARCH_SHARE = 0.4  # of the limit: how far back from it a long stretch may be cut
@@ -94,3 +96,22 @@ def group_by_stretch(times: Sequence[tuple[float, float]], window: Window) -> li
     """Index of the stretch each word of a window belongs to, never going back in time."""
     indices = [window.stretch_at((start + end) / 2) for start, end in times]
     return [int(i) for i in np.maximum.accumulate(indices)] if indices else []
+
+
+def sentences(pieces: Sequence[Word], window: Window) -> Iterator[tuple[Word, ...]]:
+    """The words of a window, sentence by sentence, with their times in the recording.
+
+    Args:
+        pieces: characters, signs and parts of words in order, with times in the window.
+    """
+    merged = merge_words(pieces)
+    stretches = group_by_stretch([(word.start, word.end) for word in merged], window)
+    words = [
+        replace(
+            word,
+            start=round(window.in_recording(word.start, index), 3),
+            end=round(window.in_recording(word.end, index), 3),
+        )
+        for word, index in zip(merged, stretches, strict=True)
+    ]
+    return split_sentences(words, stretches)

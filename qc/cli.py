@@ -8,6 +8,7 @@ from qc.commands.batch import batch, demo
 from qc.commands.catalog import catalog_check, catalog_schema
 from qc.commands.coach import coach
 from qc.commands.common import speaks_plainly
+from qc.commands.convert import convert
 from qc.commands.evaluate import evaluate
 from qc.commands.inspect import inspect
 from qc.commands.order import order
@@ -27,7 +28,7 @@ app.add_typer(catalog, name="catalog")
 teach = typer.Typer(help="用复核意见改进判定：导出标注、重新训练。", no_args_is_help=True)
 app.add_typer(teach, name="teach")
 
-for command in (demo, inspect, batch, order, sample, coach, evaluate, serve, worker):
+for command in (demo, inspect, batch, order, sample, coach, evaluate, convert, serve, worker):
     app.command()(speaks_plainly(command))
 catalog.command("check")(speaks_plainly(catalog_check))
 catalog.command("schema")(speaks_plainly(catalog_schema))

@@ -72,6 +72,7 @@ def batch(
 def _say_where(console: Console, outcome: BatchOutcome) -> None:
     reused = f"，其中 {outcome.reused} 通沿用已有结果（查过或内容相同）" if outcome.reused else ""
     failed = f"，{outcome.failed} 通没有结果（原因见表）" if outcome.failed else ""
-    console.print(f"共 {outcome.total} 通录音{reused}{failed}。", highlight=False)
+    invalid = f"，{outcome.invalid} 段录音无效（原因见表）" if outcome.invalid else ""
+    console.print(f"共 {outcome.total} 通录音{reused}{invalid}{failed}。", highlight=False)
     where = f"汇总页：{outcome.summary}\n明细表：{outcome.workbook}"
     console.print(where, highlight=False, markup=False, soft_wrap=True)

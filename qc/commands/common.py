@@ -22,7 +22,12 @@ Kind = Annotated[
 ]
 ProfileName = Annotated[str, typer.Option("--profile", help="街镇配置，如 weifang、yichuan。")]
 Recogniser = Annotated[
-    str, typer.Option("--asr", help="识别引擎：demo、turbo 等 Whisper 名称，或权重文件路径。")
+    str,
+    typer.Option(
+        "--asr",
+        help="识别引擎：demo、turbo 等 Whisper 名称，权重文件路径，或识别服务的网址；"
+        "前面加 fast: 用 faster-whisper 运行（如 fast:demo）。",
+    ),
 ]
 
 

@@ -83,6 +83,7 @@ def _inspect_recordings(
     inspector: Inspector,
     json_out: Path | None,
 ) -> None:
+    from qc.fitness import UnusableRecording
     from qc.privacy import mask_file_name
     from qc.terminal import show_inspection
 
@@ -100,6 +101,8 @@ def _inspect_recordings(
                 failed += 1
                 screen.print(f"✗ {shown}：{error}", style="red", highlight=False, markup=False)
                 row = {"call_id": path.name, "error": str(error)}
+                if isinstance(error, UnusableRecording):
+                    row |= {"score": None, "recording": error.quality.to_json()}
             if out is not None:
                 out.write(json.dumps(row, ensure_ascii=False) + "\n")
                 out.flush()

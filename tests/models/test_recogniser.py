@@ -13,7 +13,7 @@ import pytest
 import torch
 from whisper.model import ModelDimensions, Whisper
 
-from models.recogniser import DEMO_WEIGHTS, Segment, load_recogniser
+from models.recogniser import DEMO_WEIGHTS, Channel, Recogniser, Segment, load_recogniser
 from models.voice_activity import SAMPLE_RATE, find_speech
 from qc.audio import read_recording
 from qc.errors import RecogniserError
@@ -52,6 +52,11 @@ def untrained(tmp_path_factory) -> Path:
     return path
 
 
+def hear(recogniser: Recogniser, samples: np.ndarray, *hot_words: str) -> list[Segment]:
+    (segments,) = recogniser.transcribe([Channel(samples, hot_words)])
+    return segments
+
+
 def check_times(segments: list[Segment], samples: np.ndarray) -> None:
     """Segments and words are in order, and inside what voice activity let through."""
     assert all(a.start <= b.start for a, b in itertools.pairwise(segments))
@@ -70,7 +75,7 @@ def check_times(segments: list[Segment], samples: np.ndarray) -> None:
 def test_a_checkpoint_is_loaded_by_its_path(untrained, speech):
     recogniser = load_recogniser(str(untrained))
     assert recogniser.name == "whisper:untrained"
-    segments = recogniser.transcribe(speech)
+    segments = hear(recogniser, speech)
     assert segments
     check_times(segments, speech)
 
@@ -79,20 +84,20 @@ def test_the_same_recording_gives_the_same_transcript(untrained, speech):
     """Also with the random fallback, which a babbling model always needs."""
     recogniser = load_recogniser(str(untrained))
     torch.manual_seed(1)
-    first = recogniser.transcribe(speech)
+    first = hear(recogniser, speech)
     torch.manual_seed(2)
     state = torch.random.get_rng_state()
-    assert recogniser.transcribe(speech) == first
+    assert hear(recogniser, speech) == first
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
 def test_a_long_prompt_is_no_trouble(untrained, speech):
-    check_times(load_recogniser(str(untrained)).transcribe(speech, prompt="王先生" * 500), speech)
+    check_times(hear(load_recogniser(str(untrained)), speech, "王先生" * 500), speech)
 
 
 def test_a_prompt_changes_what_is_heard_unless_switched_off(untrained, speech):
     def heard(prompt: str, **options: bool) -> list[Segment]:
-        return load_recogniser(str(untrained), **options).transcribe(speech, prompt=prompt)
+        return hear(load_recogniser(str(untrained), **options), speech, *prompt.split())
 
     plain = heard("")
     assert heard("王先生，城管执法队") != plain
@@ -102,12 +107,12 @@ def test_a_prompt_changes_what_is_heard_unless_switched_off(untrained, speech):
 def test_batches_and_short_windows(untrained, speech):
     recogniser = load_recogniser(str(untrained), batch=2, window_seconds=5.0)
     samples = np.tile(speech, 2)
-    check_times(recogniser.transcribe(samples), samples)
+    check_times(hear(recogniser, samples), samples)
 
 
 @pytest.mark.parametrize("n", [0, 100, 10 * SAMPLE_RATE])
 def test_silence_has_no_segments(untrained, n):
-    assert load_recogniser(str(untrained)).transcribe(np.zeros(n, np.float32)) == []
+    assert hear(load_recogniser(str(untrained)), np.zeros(n, np.float32)) == []
 
 
 # --- the bundled checkpoint
@@ -130,7 +135,7 @@ def errors(heard: str, said: str) -> float:
 
 @pytest.mark.skipif(not DEMO_WEIGHTS.exists(), reason="bundled weights are not in this checkout")
 def test_the_demo_recogniser_understands_its_voice(demo, speech):
-    segments = demo.transcribe(speech)
+    segments = hear(demo, speech)
     check_times(segments, speech)
     heard = "".join(c for s in segments for c in s.text if c not in "，。？！")
     assert errors(heard, SPOKEN) < 0.3
@@ -143,7 +148,7 @@ def test_the_demo_recogniser_understands_its_voice(demo, speech):
 def test_times_hold_after_a_long_pause(demo, speech):
     pause = np.zeros(40 * SAMPLE_RATE, np.float32)
     samples = np.concatenate([speech, pause, speech])
-    segments = demo.transcribe(samples)
+    segments = hear(demo, samples)
     check_times(segments, samples)
     assert segments[-1].start == pytest.approx(
         len(speech) / SAMPLE_RATE + 40 + SECOND_SENTENCE, abs=0.25
