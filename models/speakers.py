@@ -5,54 +5,56 @@ speaker a Gaussian mixture over short frames, and forward-backward over a chain 
 finds the changes inside a window (S. Tranter and D. Reynolds, “An overview of automatic speaker
 diarization systems”, IEEE TASLP 14(5), 2006).
 
-The voice prints are those of Resemblyzer's encoder (Apache-2.0; L. Wan et al., “Generalized
-end-to-end loss for speaker verification”, ICASSP 2018). Without its weights, mean cepstra stand in,
-which a change of mood misleads more often.
+What the prints of one stretch of speech differ in is mostly not the speaker. It is measured and
+scaled down before they are clustered (A. Hatch, S. Kajarekar and A. Stolcke, “Within-class
+covariance normalization for SVM-based speaker recognition”, Interspeech 2006).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
+from math import exp, log
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.mixtures import Mixture, fit_all, refit
 from models.voice_activity import Span
+from models.voice_prints import WINDOW, voice_prints
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 SAMPLE_RATE = 16_000  # Hz
-HOP = 160  # samples, 10 ms between frames
+HOP = 320  # samples, 20 ms between frames
 FRAMES_PER_SECOND = SAMPLE_RATE // HOP
 FFT = 512  # samples, 32 ms, the length of a frame for the spectrum
 BAND_HZ = (250.0, 3600.0)  # what a telephone carries
 BANDS = 26  # mel bands in it
 CEPSTRA = 16  # without the first, which is loudness: it follows the mood
 QUIET_DB = 30.0  # frames this much below the loud ones of their stretch are not compared
-BLOCK = 6_000  # frames described at a time, 60 s
+BLOCK = 3_000  # frames described at a time, 60 s
 
-WINDOW = 160  # frames, 1.6 s: what the encoder was trained on
-WINDOW_HOP = 80
-MIN_WINDOW = 30  # frames of speech in a window worth clustering
-MIN_SPEECH = 2 * WINDOW  # frames; with less there is nothing to tell two speakers by
+WINDOW_FRAMES = WINDOW // HOP
+MIN_WINDOW = 20  # frames of speech in a window worth clustering, 0.4 s
+MIN_SPEECH = 2 * WINDOW_FRAMES  # frames; with less there is nothing to tell two speakers by
+LEAST_HOP = 40  # frames from window to window, 0.8 s; more in long recordings
+MOST_WINDOWS = 48  # evenly spread over the recording; the encoder takes 4 ms of CPU for each
+AXES = 30  # principal directions of the prints in which they are clustered
+SHRINKAGE = 0.25  # of the covariance within stretches towards a sphere
+SAME_SPEAKER = 0.8  # share of neighbouring windows taken for one speaker's, the likest
+STARTS = 20  # of k-means
+
 ROUNDS = 4  # of training the mixtures and finding the path; labels settle after two or three
-COMPONENTS = 8  # Gaussians a speaker
-FRAMES_PER_COMPONENT = 40
+FIRST_FITTING, FITTING = 6, 2  # expectation-maximisation steps in the first round, and in others
 DEPENDENT = 8.0  # frames that count as one: neighbours say nearly the same
 MOST_EVIDENCE = 4.0  # natural log-odds a frame may give; more is an outlier
-STEP = 5  # frames a state of the chain, 50 ms
-TURN_SECONDS = 3.0  # mean length of a turn
+STEP = 2  # frames a state of the chain, 40 ms
+TURN_SECONDS = 8.0  # mean length of a turn inside a stretch without a pause
 PAUSE_CHANGE = 0.3  # probability that the speaker changes over a pause between stretches
 ONE_SPEAKER = 0.1  # silhouette up to which two groups of windows are one voice
-
-WEIGHTS = Path(__file__).parent / "weights" / "speaker_encoder.npz"
-ENCODER_FFT = 400  # samples, 25 ms
-ENCODER_BANDS = 40
-ENCODER_WIDTH = 256
-ENCODER_LAYERS = 3
-ENCODER_LEVEL = 10 ** (-30 / 20)  # rms it was trained at, -30 dB of full scale
-ENCODER_BATCH = 64  # windows
 
 
 @dataclass(frozen=True)
@@ -102,29 +104,31 @@ def separate(samples: NDArray, speech: Sequence[Span]) -> Separation:
     Returns:
         Speaker 0 is the one who speaks first.
     """
-    frames = -(-len(samples) // HOP)
-    silent = np.zeros(frames, np.float32)
+    silent = np.zeros(-(-len(samples) // HOP), np.float32)
     if not speech:
         return Separation((), 0, 0.0, silent)
     sound = _describe(samples, speech)
     windows = _windows(sound)
     if sound.heard.sum() < MIN_SPEECH or len(windows) < 2:
         return _one_speaker(speech, silent)
-    prints = _voice_prints(samples, sound, windows)
-    labels = _cluster(prints, windows, frames)
-    change = _changes(sound.stretch)
-    for _ in range(ROUNDS):
-        if len(np.unique(labels[sound.heard])) < 2:
-            return _one_speaker(speech, silent)
-        evidence = _compare(sound, labels)
-        second = np.repeat(smooth(_by_step(evidence), change), STEP)[:frames]
-        labels = (second > 0.5).astype(int)
-    unlikeness = _unlikeness(prints, windows, labels)
+    with _threads().limit(limits=1):  # the matrices are small: threads only wait for one another
+        prints = voice_prints(samples, [int(window[0]) * HOP for window in windows])
+        found = _cluster(prints, [int(sound.stretch[window[0]]) for window in windows])
+        second, evidence = _follow(sound, _shares(found, windows, len(silent)))
+        unlikeness = _unlikeness(prints, windows, second)
     if unlikeness <= ONE_SPEAKER:
         return _one_speaker(speech, silent)
-    if labels[sound.heard][0] == 1:
+    if second[sound.heard][0] > 0.5:
         second, evidence = 1 - second, -evidence
-    return Separation(tuple(_spans(second, speech)), 2, unlikeness, evidence.astype(np.float32))
+    return Separation(tuple(_spans(second, sound, speech)), 2, unlikeness, evidence)
+
+
+@cache
+def _threads() -> "ThreadpoolController":
+    import torch  # noqa: F401  # brings threads that the controller must know of
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def smooth(evidence: NDArray, change: NDArray) -> NDArray[np.float64]:
@@ -146,14 +150,14 @@ def smooth(evidence: NDArray, change: NDArray) -> NDArray[np.float64]:
 
 def _pass_on(odds: NDArray, change: NDArray) -> NDArray[np.float64]:
     """Log-odds of each step, given it and those before."""
-    out = np.empty(len(odds))
+    out = []
     before = 0.0
-    for i, (here, swap) in enumerate(zip(odds.tolist(), change.tolist(), strict=True)):
+    for here, swap in zip(odds.tolist(), change.tolist(), strict=True):
         stay = 1 - swap
-        ratio = np.exp(min(50.0, max(-50.0, before)))
-        before = here + np.log((swap + stay * ratio) / (stay + swap * ratio))
-        out[i] = before
-    return out
+        ratio = exp(before)  # of at most 50 and the log-odds of staying, 14
+        before = here + log((swap + stay * ratio) / (stay + swap * ratio))
+        out.append(before)
+    return np.array(out)
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +179,7 @@ def _describe(samples: NDArray, speech: Sequence[Span]) -> _Sound:
         stretch[first:last] = number
         for start in range(first, last, BLOCK):
             end = min(last, start + BLOCK)
-            cepstra[start:end], level[start:end] = _cepstra(_framed(samples, start, end, FFT))
+            cepstra[start:end], level[start:end] = _cepstra(_framed(samples, start, end))
         if last > first:
             level[first:last] -= float(np.percentile(level[first:last], 95))
     return _Sound(cepstra, level > -QUIET_DB, stretch)
@@ -185,29 +189,24 @@ def _frame(seconds: float, frames: int) -> int:
     return min(frames, max(0, round(seconds * FRAMES_PER_SECOND)))
 
 
-def _framed(samples: NDArray, first: int, last: int, length: int) -> NDArray[np.float32]:
-    """(last - first, length) samples around the frames, zeros past the ends."""
-    low = first * HOP - (length - HOP) // 2
-    high = low + (last - first - 1) * HOP + length
+def _framed(samples: NDArray, first: int, last: int) -> NDArray[np.float32]:
+    """(last - first, FFT) samples around the frames, zeros past the ends."""
+    low = first * HOP - (FFT - HOP) // 2
+    high = low + (last - first - 1) * HOP + FFT
     block = np.asarray(samples[max(0, low) : high], np.float32)
     block = np.pad(block, (max(0, -low), max(0, high - max(0, low) - len(block))))
-    return np.lib.stride_tricks.sliding_window_view(block, length)[::HOP]
+    return np.lib.stride_tricks.sliding_window_view(block, FFT)[::HOP]
 
 
 def _cepstra(cut: NDArray) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Cepstra (n, CEPSTRA) and level in dB (n,)."""
-    from scipy.fft import dct
+    from scipy.fft import dct, rfft
 
-    power = _power(cut)
+    hann = np.hanning(FFT + 1)[:-1].astype(np.float32)
+    power = np.abs(rfft(cut * hann, axis=1)) ** 2
     bands = np.log(power @ _mel_filters() + 1e-8)
     level = 10 * np.log10(power.sum(axis=1) + 1e-8)
     return dct(bands, norm="ortho", axis=1)[:, 1 : CEPSTRA + 1], level
-
-
-def _power(cut: NDArray) -> NDArray[np.float32]:
-    """(n, length / 2 + 1) power spectrum of each frame."""
-    hann = np.hanning(cut.shape[1] + 1)[:-1].astype(np.float32)
-    return (np.abs(np.fft.rfft(cut * hann, axis=1)) ** 2).astype(np.float32)
 
 
 @cache
@@ -223,107 +222,82 @@ def _mel_filters() -> NDArray[np.float32]:
 
 def _windows(sound: _Sound) -> list[NDArray[np.intp]]:
     """Frames heard in each window; windows never cross from one stretch to another."""
+    hop = max(LEAST_HOP, int(np.count_nonzero(sound.stretch >= 0) / MOST_WINDOWS))
     windows = []
     for number in range(sound.stretch.max() + 1):
         inside = np.flatnonzero(sound.stretch == number)
-        for start in range(0, max(1, len(inside) - WINDOW + WINDOW_HOP), WINDOW_HOP):
-            part = inside[start : start + WINDOW]
+        for start in range(0, max(1, len(inside) - WINDOW_FRAMES + hop), hop):
+            part = inside[start : start + WINDOW_FRAMES]
             part = part[sound.heard[part]]
             if len(part) >= MIN_WINDOW:
                 windows.append(part)
-    return windows
+    chosen = np.linspace(0, len(windows) - 1, min(len(windows), MOST_WINDOWS)).round()
+    return [windows[i] for i in chosen.astype(int)]
 
 
-def _voice_prints(
-    samples: NDArray, sound: _Sound, windows: list[NDArray[np.intp]]
+def _cluster(prints: NDArray[np.float64], stretch: Sequence[int]) -> NDArray[np.int_]:
+    """Group, 0 or 1, of each voice print; `stretch` is the stretch of speech each comes from."""
+    from scipy.cluster.vq import kmeans, vq
+
+    points = _without_mood(prints, np.array(stretch))
+    centres, _ = kmeans(points, 2, iter=STARTS, rng=0)
+    return vq(points, centres)[0]
+
+
+def _without_mood(prints: NDArray[np.float64], stretch: NDArray) -> NDArray[np.float64]:
+    """Prints in units of how they change inside a stretch of speech."""
+    centred = prints - prints.mean(axis=0)
+    axes = np.linalg.svd(centred, full_matrices=False)[2][:AXES]
+    points = centred @ axes.T
+    steps = np.diff(points, axis=0)[np.diff(stretch) == 0]
+    sizes = np.square(steps).sum(axis=1)
+    steps = steps[sizes <= np.quantile(sizes, SAME_SPEAKER)] if len(steps) else steps
+    within = steps.T @ steps / max(1, len(steps))
+    sphere = SHRINKAGE * np.trace(within) / len(within) + 1e-9
+    return points @ np.linalg.cholesky(np.linalg.inv(within + sphere * np.eye(len(within))))
+
+
+def _shares(
+    found: NDArray[np.int_], windows: Sequence[NDArray[np.intp]], frames: int
 ) -> NDArray[np.float64]:
-    """(windows, size) vectors whose angles tell voices apart."""
-    if WEIGHTS.exists():
-        return _encode(samples, windows)
-    # Mean cepstra in units of their spread within windows: what differs from sound to sound of
-    # the same speech is scaled down.
-    means = np.array([sound.cepstra[w].mean(axis=0) for w in windows])
-    within = np.mean([np.cov(sound.cepstra[w].T) for w in windows], axis=0)
-    values, vectors = np.linalg.eigh(within)
-    return (means - means.mean(axis=0)) @ (vectors / np.sqrt(np.maximum(values, 1e-6)))
+    """(frames,) first guess of the second speaker's share, a half outside the windows."""
+    second = np.full(frames, 0.5)
+    for window, group in zip(windows, found, strict=True):
+        second[window] = group
+    return second
 
 
-def _encode(samples: NDArray, windows: list[NDArray[np.intp]]) -> NDArray[np.float64]:
-    """(windows, ENCODER_WIDTH) voice prints of length 1."""
-    import torch
+def _follow(
+    sound: _Sound, second: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """Train a mixture for each speaker and find who speaks, in turn.
 
-    lstm, linear, filters = _encoder()
-    prints = []
-    for start in range(0, len(windows), ENCODER_BATCH):
-        batch = [
-            _encoder_input(samples, w, filters) for w in windows[start : start + ENCODER_BATCH]
-        ]
-        with torch.inference_mode():
-            _, (hidden, _) = lstm(torch.from_numpy(np.stack(batch)))
-            found = torch.relu(linear(hidden[-1]))
-            prints.append(torch.nn.functional.normalize(found, dim=1).numpy())
-    return np.concatenate(prints).astype(np.float64)
-
-
-def _encoder_input(
-    samples: NDArray, window: NDArray[np.intp], filters: NDArray
-) -> NDArray[np.float32]:
-    """(WINDOW, ENCODER_BANDS) mel powers at the level of training; short windows are repeated."""
-    power = _power(_framed(samples, int(window[0]), int(window[-1]) + 1, ENCODER_FFT))
-    mel = power @ filters
-    first, last = int(window[0]) * HOP, (int(window[-1]) + 1) * HOP
-    rms = float(np.sqrt(np.mean(np.square(samples[first:last], dtype=np.float64)))) + 1e-9
-    return np.resize(mel * (ENCODER_LEVEL / rms) ** 2, (WINDOW, ENCODER_BANDS)).astype(np.float32)
-
-
-@cache
-def _encoder() -> tuple[Any, Any, NDArray[np.float32]]:
-    """LSTM, linear layer and mel filters (ENCODER_FFT / 2 + 1, ENCODER_BANDS)."""
-    import torch
-
-    weights = np.load(WEIGHTS)
-    lstm = torch.nn.LSTM(ENCODER_BANDS, ENCODER_WIDTH, ENCODER_LAYERS, batch_first=True)
-    linear = torch.nn.Linear(ENCODER_WIDTH, ENCODER_WIDTH)
-    for name, module in (("lstm", lstm), ("linear", linear)):
-        module.load_state_dict(
-            {
-                key: torch.from_numpy(weights[f"{name}_{key}"].astype(np.float32))
-                for key in module.state_dict()
-            }
-        )
-    return lstm, linear, weights["mel_filters"].T
-
-
-def _cluster(prints: NDArray, windows: list[NDArray[np.intp]], frames: int) -> NDArray[np.int_]:
-    """(frames,) first guess of the speaker; every frame has one."""
-    from sklearn.cluster import KMeans
-
-    weights = np.array([len(window) for window in windows], float)
-    found = KMeans(2, n_init=10, random_state=0).fit_predict(prints, sample_weight=weights)
-    votes = np.zeros(frames)
-    for window, label in zip(windows, found, strict=True):
-        votes[window] += 1 if label else -1
-    return (votes > 0).astype(int)
-
-
-def _compare(sound: _Sound, labels: NDArray[np.int_]) -> NDArray[np.float64]:
-    """(frames,) log-odds for speaker 1 by a mixture for each speaker, 0 where nothing is heard."""
+    Returns:
+        (frames,) probability of the second speaker, and the log-odds for it that each frame gives.
+    """
     heard = sound.cepstra[sound.heard]
-    first, second = (
-        _likelihood(sound.cepstra[sound.heard & (labels == speaker)], heard) for speaker in (0, 1)
-    )
-    evidence = np.zeros(len(labels))
-    evidence[sound.heard] = np.clip(second - first, -MOST_EVIDENCE, MOST_EVIDENCE) / DEPENDENT
-    return evidence
+    heard = (heard - heard.mean(axis=0)) / (heard.std(axis=0) + 1e-6)
+    powers = np.hstack([heard, heard**2])
+    both = fit_all(powers)
+    speakers = [both, both]
+    change = _changes(sound.stretch)
+    evidence = np.zeros(len(second), np.float32)
+    for number in range(ROUNDS):
+        share = second[sound.heard]
+        steps = FITTING if number else FIRST_FITTING
+        speakers = [
+            refit(own, powers, part, both, steps)
+            for own, part in zip(speakers, (1 - share, share), strict=True)
+        ]
+        evidence[sound.heard] = _compare(speakers, powers)
+        found = smooth(_by_step(evidence), change)
+        second = np.repeat(found, STEP)[: len(second)]
+    return second, evidence
 
 
-def _likelihood(own: NDArray, frames: NDArray) -> NDArray[np.float64]:
-    """(n,) log-likelihood of frames in a mixture trained on a speaker's own."""
-    from sklearn.mixture import GaussianMixture
-
-    count = max(1, min(COMPONENTS, len(own) // FRAMES_PER_COMPONENT))
-    mixture = GaussianMixture(count, covariance_type="diag", reg_covar=1e-3, random_state=0)
-    return mixture.fit(own).score_samples(frames)
+def _compare(speakers: Sequence[Mixture], powers: NDArray) -> NDArray[np.float32]:
+    first, second = (speaker.explain(powers)[1] for speaker in speakers)
+    return np.clip(second - first, -MOST_EVIDENCE, MOST_EVIDENCE) / DEPENDENT
 
 
 def _by_step(evidence: NDArray) -> NDArray:
@@ -339,14 +313,16 @@ def _changes(stretch: NDArray[np.int32]) -> NDArray[np.float64]:
 
 
 def _unlikeness(
-    prints: NDArray, windows: list[NDArray[np.intp]], labels: NDArray[np.int_]
+    prints: NDArray, windows: Sequence[NDArray[np.intp]], second: NDArray[np.float64]
 ) -> float:
     """Silhouette of the two speakers' voice prints, at most 1."""
     from sklearn.metrics import silhouette_score
 
-    pure = [i for i, w in enumerate(windows) if len(w) > WINDOW / 2 and np.ptp(labels[w]) == 0]
-    own = [int(labels[windows[i][0]]) for i in pure]
-    if len(set(own)) < 2 or len(own) < 3:
+    shares = np.array([(second[w] > 0.5).mean() for w in windows])
+    long = np.array([len(w) > WINDOW_FRAMES / 2 for w in windows])
+    pure = long & ((shares == 0) | (shares == 1))
+    own = shares[pure]
+    if len(np.unique(own)) < 2 or len(own) < 3:
         return 0.0
     return float(silhouette_score(prints[pure], own, metric="cosine"))
 
@@ -356,18 +332,18 @@ def _one_speaker(speech: Sequence[Span], silent: NDArray) -> Separation:
     return Separation(spans, 1, 0.0, silent)
 
 
-def _spans(second: NDArray, speech: Sequence[Span]) -> list[SpeakerSpan]:
-    """Cut the stretches of speech where the speaker changes."""
+def _spans(second: NDArray, sound: _Sound, speech: Sequence[Span]) -> list[SpeakerSpan]:
+    """Cut the stretches of speech where the speaker changes, without the silence around them."""
     spans = []
-    for span in speech:
-        first, last = _frame(span.start, len(second)), _frame(span.end, len(second))
-        part = second[first:last]
+    for number in range(len(speech)):
+        inside = np.flatnonzero(sound.heard & (sound.stretch == number))
+        if not len(inside):
+            continue
+        first = int(inside[0])
+        part = second[first : int(inside[-1]) + 1]
         cuts = np.flatnonzero(np.diff(part > 0.5)) + 1
-        edges = [0, *cuts.tolist(), len(part)]
-        for low, high in pairwise(edges):
-            if high > low:
-                p = float(part[low:high].mean())
-                start = span.start if low == 0 else (first + low) / FRAMES_PER_SECOND
-                end = span.end if high == len(part) else (first + high) / FRAMES_PER_SECOND
-                spans.append(SpeakerSpan(start, end, int(p > 0.5), max(p, 1 - p)))
+        for low, high in pairwise([0, *cuts.tolist(), len(part)]):
+            p = float(part[low:high].mean())
+            start, end = ((first + at) / FRAMES_PER_SECOND for at in (low, high))
+            spans.append(SpeakerSpan(start, end, int(p > 0.5), max(p, 1 - p)))
     return spans

@@ -7,6 +7,8 @@ from math import tanh
 
 from models.recogniser import Word
 from qc.order import CallKind
+from qc.overtalk import spoken_over
+from qc.prosody import speaking_rate
 from qc.speech import Speech, Utterance
 from qc.text import plain, syllables
 from qc.transcript import Role, Transcript, Turn
@@ -45,16 +47,12 @@ DOUBT = 10.0  # log-odds of a call at which the margin is tanh(1), 0.76; cues ar
 # One voice may be split in two where its mood changes. Two halves that both speak as the handler
 # are one person: no citizen of samples/corpus has evidence above -1 over a call.
 ONE_HANDLER = 1.0  # log-odds that both halves reach
-ALIKE = 0.2  # silhouette of two voices up to which the weaker half need not
-ALIKE_HANDLER = -2.0  # log-odds that it then reaches
+ALIKE = 0.15  # silhouette of two voices up to which the weaker half need not; 5 % of pairs
+ALIKE_HANDLER = 0.0  # log-odds that it then reaches: nothing of a citizen
 
 MAX_PAUSE = 1.2  # seconds; a longer pause of the same speaker begins a new turn
-OVERLAP = 0.25  # seconds two speakers may meet before it is called overlap: word times are ±0.1 s
-FAST = 7.0  # characters a second of voice; samples/corpus/GUIDE.md, “One call”
-FAST_CHARACTERS = 10  # shorter turns are answers and formulas, said fast by everybody
-FAST_CONFIDENCE = 0.75  # below, the recogniser may have written more than was said
-VOICED_PAUSE = 0.1  # seconds without a word from which on nobody speaks
-LONGEST_CHARACTER = 0.3  # seconds of voice; recognisers stretch the last one into the pause
+FAST = 7.0  # syllables a second of voice; samples/corpus/GUIDE.md, “One call”
+FAST_SYLLABLES = 10  # shorter turns are answers and formulas, said fast by everybody
 SHORT_PAUSE = 0.25  # seconds between words where a turn may be cut
 CUT_WITHIN = 1.5  # seconds from an interjection to the end of a clause where the turn is cut
 
@@ -192,41 +190,20 @@ def _joined(utterances: Sequence[Utterance]) -> list[Utterance]:
 
 
 def _turn(index: int, role: Role, said: Utterance) -> Turn:
+    rate = speaking_rate(said.words)
     return Turn(
         index=index,
         role=role,
         text=said.text,
         start=round(float(said.start), 2),
         end=round(float(said.end), 2),
-        fast=_is_fast(said),
+        fast=rate is not None and rate > FAST and len(plain(said.text)) >= FAST_SYLLABLES,
         confidence=round(float(said.confidence), 3),
+        rate=None if rate is None else round(rate, 2),
     )
-
-
-def _is_fast(said: Utterance) -> bool:
-    characters = sum(_characters(word) for word in said.words)
-    if characters < FAST_CHARACTERS or said.confidence < FAST_CONFIDENCE:
-        return False
-    return characters > FAST * sum(_voiced(said.words))
-
-
-def _characters(word: Word) -> int:
-    return len(plain(word.text))
-
-
-def _voiced(words: Sequence[Word]) -> Iterator[float]:
-    """Seconds of voice from each word to the next, without the pauses."""
-    nexts = [following.start for following in words[1:]] + [words[-1].end]
-    for word, following in zip(words, nexts, strict=True):
-        end = following if following - word.end < VOICED_PAUSE else word.end
-        yield min(end - word.start, LONGEST_CHARACTER * max(1, _characters(word)))
 
 
 def _with_overlap(turns: Sequence[Turn]) -> Iterator[Turn]:
     """Mark the turns that begin before the other speaker has finished."""
-    ends: dict[Role, float] = {}
-    for turn in turns:
-        assert turn.start is not None and turn.end is not None
-        other = max((end for role, end in ends.items() if role is not turn.role), default=0.0)
-        ends[turn.role] = max(ends.get(turn.role, 0.0), turn.end)
-        yield replace(turn, overlap=turn.start < other - OVERLAP)
+    for place, turn in enumerate(turns):
+        yield replace(turn, overlap=spoken_over(turn, turns[:place]) is not None)

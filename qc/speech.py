@@ -4,20 +4,23 @@ Where each speaker has a channel, the channel is the speaker. Where both share o
 apart by their voices, word by word.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz import fuzz
 
 from models.hallucinations import Dropped, drop_hallucinations
-from models.recogniser import Recogniser, Word
-from models.speakers import separate
+from models.recogniser import Channel, Recogniser, Segment, Word
+from models.speakers import Separation, separate
 from models.voice_activity import find_speech
 from qc.audio import SAMPLE_RATE, Recording, Sound
 from qc.text import plain, syllables
+from qc.transcript import Stretch
 
 MAX_PAUSE = 0.6  # seconds between two words of one utterance
 SENTENCE_END = "。？！?!"
@@ -26,7 +29,7 @@ SENTENCE_END = "。？！?!"
 # of hotline calls hold some 25 characters in two or three sentences.
 CHANGE_IN_PHRASE = 0.002
 CHANGE_AFTER_PAUSE = 0.1
-CHANGE_AFTER_SENTENCE = 0.3
+CHANGE_AFTER_SENTENCE = 0.5  # 0.6 in samples/corpus, but recognisers set full stops too freely
 SHORT_PAUSE = 0.25  # seconds
 
 # Echo: the other party heard faintly in one's own channel, some 20 dB softer and a little later.
@@ -69,11 +72,12 @@ class Speech:
 
     utterances: tuple[Utterance, ...]
     dropped: tuple[Dropped, ...] = ()  # what the recogniser made up
+    reliability: tuple[Stretch, ...] = ()  # how well it heard what is left
     unlikeness: float | None = None
 
 
 def transcribe(
-    recording: Recording, sound: Sound, recogniser: Recogniser, prompt: str = ""
+    recording: Recording, sound: Sound, recogniser: Recogniser, hot_words: tuple[str, ...] = ()
 ) -> Speech:
     """Recognise what is said in a recording and by whom.
 
@@ -81,28 +85,40 @@ def transcribe(
         recording: decoded, one or two channels.
         sound: what `describe_sound` says of it.
         recogniser: a loaded engine.
-        prompt: words to expect.
+        hot_words: words to expect.
     """
     channels = [recording.samples[i] for i in sound.distinct_channels]
     heard: list[tuple[Word, ...]] = []
     dropped: list[Dropped] = []
-    for samples in channels:
-        filtered = drop_hallucinations(recogniser.transcribe(samples, prompt=prompt))
+    reliability: list[Stretch] = []
+    for segments in recogniser.transcribe([Channel(samples, hot_words) for samples in channels]):
+        filtered = drop_hallucinations(segments)
         heard.append(tuple(word for segment in filtered.kept for word in segment.words))
         dropped += filtered.dropped
+        reliability += map(_stretch, filtered.kept)
     if len(channels) == 2:
         left, right = channels
         apart = (
             (0, without_echo(heard[0], heard[1], left, right)),
             (1, without_echo(heard[1], heard[0], right, left)),
         )
-        return Speech(
-            _in_order(u for who, words in apart for u in utterances(who, words)), tuple(dropped)
-        )
+        said = _in_order(u for who, words in apart for u in utterances(who, words))
+        return Speech(said, tuple(dropped), tuple(reliability))
     if not channels:
         return Speech(())
     said, unlikeness = _by_voice(heard[0], channels[0])
-    return Speech(said, tuple(dropped), unlikeness)
+    return Speech(said, tuple(dropped), tuple(reliability), unlikeness)
+
+
+def _stretch(segment: Segment) -> Stretch:
+    return Stretch(
+        segment.start,
+        segment.end,
+        segment.confidence,
+        segment.no_speech,
+        segment.compression_ratio,
+        segment.mandarin,
+    )
 
 
 def utterances(speaker: int, words: Sequence[Word]) -> Iterator[Utterance]:
@@ -121,12 +137,22 @@ def _in_order(found: Iterator[Utterance]) -> tuple[Utterance, ...]:
 
 def _by_voice(words: Sequence[Word], samples: NDArray) -> tuple[tuple[Utterance, ...], float]:
     """Give each word of a shared channel to the voice that speaks at its time."""
-    separation = separate(samples, find_speech(samples))
+    separation = _separate(samples)
     labels = separation.label([(w.start, w.end) for w in words], _change_probabilities(words))
     said: list[Utterance] = []
     for speaker, run in groupby(zip(words, labels, strict=True), key=lambda item: item[1][0]):
         said += utterances(speaker, [word for word, _ in run])
     return tuple(said), separation.unlikeness
+
+
+def _separate(samples: NDArray) -> Separation:
+    """By the voices, or by the pyannote.audio pipeline at HOTLINE_QC_SPEAKERS."""
+    pipeline = os.environ.get("HOTLINE_QC_SPEAKERS", "").strip()
+    if not pipeline:
+        return separate(samples, find_speech(samples))
+    from models.pyannote_speakers import load_pipeline, separate_by
+
+    return separate_by(load_pipeline(Path(pipeline)), samples)
 
 
 def _change_probabilities(words: Sequence[Word]) -> list[float]:

@@ -120,3 +120,13 @@ def test_a_channel_of_a_stereo_recording_need_not_be_contiguous(speech):
 
 def test_nothing_is_no_speech():
     assert find_speech(np.zeros(0, np.float32)) == []
+
+
+def test_asking_again_is_answered_for_what_is_there_now(speech):
+    """Answers are remembered by what the samples are, not by where they lie."""
+    samples = np.array(speech)
+    first = find_speech(samples)
+    first.clear()
+    assert find_speech(samples) == find_speech(speech) != []
+    samples[:] = 0
+    assert find_speech(samples) == []
