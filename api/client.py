@@ -62,6 +62,7 @@ class RecordingShown(TypedDict):
     uploaded_at: str
     status: Literal["queued", "running", "done", "failed"]
     reason: str
+    quality: Literal["good", "poor", "unusable"] | None
     playable: bool
     peaks: list[float] | None
     deleted: bool

@@ -13,12 +13,14 @@ from api.database import now, transaction
 from api.leases import fail_job
 from api.playback import find_peaks, write_playback
 from api.results import keep_inspection
+from api.same_sound import link_same_sound
 from api.service import Service
 from api.settings import Settings
 from api.tables import JobRow, OrderRow, RecordingRow
 from models.second_opinion import settings_from_environment
 from qc.audio import Recording, read_recording
 from qc.errors import QcError
+from qc.fitness import QualityLevel, UnusableRecording
 from qc.inspection import Inspection
 from qc.inspector import Inspector
 from qc.order import CallKind, Order
@@ -85,10 +87,14 @@ def inspect_recording(service: Service, inspectors: Inspectors, job_id: str) -> 
             found, seconds = _inspect(service, inspectors, task, Path(folder))
         setup = inspectors.of(task.profile).setup
         keep(service, task, found, seconds, setup)
+        with transaction(service.engine) as session:  # one of two heard at once sees the other
+            link_same_sound(session, session.get_one(RecordingRow, task.recording_id))
     except QcError as error:
         reason = str(error).replace(Path(task.path).name, task.file_name)
         with transaction(service.engine) as session:
             fail_job(session, job_id, reason)
+            if isinstance(error, UnusableRecording):
+                _mark_unusable(session, task.recording_id)
 
 
 def begin(service: Service, job_id: str) -> Task | None:
@@ -166,7 +172,17 @@ def keep(service: Service, task: Task, found: Inspection, seconds: float, setup:
         keep_inspection(session, recording, order, found, setup)
         recording.status, recording.reason = "done", ""
         recording.seconds = round(seconds, 2)
+        recording.quality = found.recording.level if found.recording else ""
+        recording.fingerprint = found.fingerprint
         job.progress, job.stage = KEPT, JUDGING
+
+
+def _mark_unusable(session: Session, recording_id: str) -> None:
+    """A recording without a call has no verdict; one from before is taken back."""
+    recording = session.get_one(RecordingRow, recording_id, with_for_update=True)
+    recording.quality, recording.fingerprint = QualityLevel.UNUSABLE, ""
+    if recording.inspection is not None:
+        session.delete(recording.inspection)
 
 
 def finish_job(session: Session, job_id: str) -> None:

@@ -14,6 +14,7 @@ from api.results import (
     keep_inspection,
     keep_order_findings,
     order_hash,
+    quality_of,
     transcript_of,
 )
 from api.tables import InspectionRow, JobRow, OrderRow, RecordingRow
@@ -82,7 +83,8 @@ def _judge_call(
         semantic=inspector.semantic,
     )
     heard = (w for w in row.verdict["warnings"] if not w.startswith(MISMATCH))
-    found = replace(found, warnings=tuple(dict.fromkeys([*heard, *found.warnings])))
+    warnings = tuple(dict.fromkeys([*heard, *found.warnings]))
+    found = replace(found, warnings=warnings, recording=quality_of(row))
     if row.verdict.get("judged_for") != order_hash(filed):
         keep_inspection(session, row.recording, order, found, row.setup)
     return found

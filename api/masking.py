@@ -26,6 +26,7 @@ class View:
     """How one reader sees data. All methods give copies."""
 
     unmasked: bool
+    department: str = ""  # whose orders the reader sees; "" for those of all
 
     def order(self, order: Order) -> Order:
         """An order's own fields."""
@@ -58,7 +59,7 @@ def view_for(actor: Actor, unmasked: bool = False) -> View:
     """
     if unmasked and not actor.may("unmasked:read"):
         raise Problem(403, "您的账号不能查看未遮盖的个人信息。", kind="forbidden")
-    return View(unmasked)
+    return View(unmasked, actor.department)
 
 
 def _masked(data: Any, order: Order | None, key: str = "") -> Any:

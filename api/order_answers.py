@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from api.masking import View
-from api.receiving import others_with
+from api.same_sound import reuse_notes
 from api.tables import JobRow, OrderRow, RecordingRow
 from qc.filed import LOCAL, Filing
 from qc.order import CallKind, Order
@@ -98,7 +98,6 @@ def verdict_of(session: Session, row: OrderRow, view: View) -> OrderVerdict:
         .select_from(JobRow)
         .where(JobRow.order_pk == row.id, JobRow.status.in_(("queued", "running")))
     )
-    reused = any(others_with(session, recording) for recording in recordings)
     order = Order.model_validate(row.order)
     return OrderVerdict(
         order_id=row.order_id,
@@ -106,7 +105,7 @@ def verdict_of(session: Session, row: OrderRow, view: View) -> OrderVerdict:
         score=row.score,
         recordings=states,
         missing=[kind for kind in CallKind if kind not in {state.kind for state in states}],
-        notes=["同一录音用于两个工单"] if reused else [],
+        notes=reuse_notes(session, recordings, view.department),
         verdict=view.stored(row.verdict, order) if row.verdict else None,
     )
 

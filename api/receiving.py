@@ -139,9 +139,3 @@ def _row(
     row.kind, row.made_at = label.kind, label.made_at
     session.flush()
     return row
-
-
-def others_with(session: Session, row: RecordingRow) -> list[RecordingRow]:
-    """Recordings of other orders that are the same file: 同一录音用于两个工单."""
-    same = select(RecordingRow).where(RecordingRow.sha256 == row.sha256)
-    return list(session.scalars(same.where(RecordingRow.order_pk != row.order_pk)))

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from api.database import now
 from api.tables import FindingRow, InspectionRow, OrderRow, RecordingRow, ReviewRow
+from qc.fitness import Quality, QualityLevel
 from qc.inspection import Inspection, Quote
 from qc.order import AnsweredBy, CallKind, EndedBy, Order
 from qc.orders.finding import OrderFinding
@@ -77,6 +78,12 @@ def transcript_of(row: InspectionRow) -> Transcript:
 def circumstances_of(row: InspectionRow) -> tuple[CallKind, AnsweredBy, EndedBy]:
     """Kind of call, who answered and who ended it, as found when it was heard."""
     return CallKind(row.kind), row.verdict["answered_by"], row.verdict["ended_by"]
+
+
+def quality_of(row: InspectionRow) -> Quality | None:
+    """The quality of its recording, where it was measured."""
+    found = row.verdict.get("recording")
+    return Quality(QualityLevel(found["quality"]), tuple(found["reasons"])) if found else None
 
 
 def _findings(

@@ -67,16 +67,28 @@ class RecordingRow(Table):
     peaks: Mapped[list[float] | None] = mapped_column(JSON)  # for the waveform
     sha256: Mapped[str] = mapped_column(String(64), index=True)
     size: Mapped[int]  # bytes
-    seconds: Mapped[float | None]
+    seconds: Mapped[float | None] = mapped_column(index=True)
     made_at: Mapped[datetime | None] = mapped_column(Moment)  # when the call was made
     uploaded_at: Mapped[datetime] = mapped_column(Moment, default=now)
     status: Mapped[str] = mapped_column(String(20), default="queued", index=True)
     # queued, running, done, failed (with a reason); as its latest job
     reason: Mapped[str] = mapped_column(Text, default="")
+    quality: Mapped[str] = mapped_column(String(10), default="")
+    # good, poor, unusable (with a reason); "" where it was not heard
+    fingerprint: Mapped[str] = mapped_column(Text, default="")  # see qc.fingerprint; no words in it
     deleted_at: Mapped[datetime | None] = mapped_column(Moment)
 
     order_row: Mapped[OrderRow] = relationship(back_populates="recordings")
     inspection: Mapped["InspectionRow | None"] = relationship(back_populates="recording")
+
+
+class SameSoundRow(Table):
+    """Two recordings of different orders that hold the same sound."""
+
+    __tablename__ = "same_sounds"
+
+    recording_id: Mapped[str] = mapped_column(ForeignKey("recordings.id"), primary_key=True)
+    other_id: Mapped[str] = mapped_column(ForeignKey("recordings.id"), primary_key=True, index=True)
 
 
 class InspectionRow(Table):

@@ -59,12 +59,22 @@ def _course(scene: Scene, rough: bool, scoring: Scoring) -> Iterator[Reason]:
 
 
 def _raised_voice(scene: Scene, rough: bool, scoring: Scoring) -> Iterator[Reason]:
-    """The handler's loudest turn, where words are rough as well: loud alone may be a bad line."""
-    if not rough:
-        return
-    loudest = max(scene.transcript.agent_turns, key=lambda turn: turn.loudness or 0.0)
-    if (loudest.loudness or 0.0) > scoring.loud_over:
-        yield Reason(-scoring.loud_penalty, "音量明显升高", loudest)
+    """The loudest of the handler's turns that are raised, where words are rough as well.
+
+    Loud alone may be a bad line, high alone a question: a raised voice is both, where the pitch is
+    measured.
+    """
+    raised = [
+        (turn.loudness, turn)
+        for turn in scene.transcript.agent_turns
+        if turn.loudness is not None
+        and turn.loudness > scoring.loud_over
+        and (turn.pitch is None or turn.pitch > scoring.high_over)
+    ]
+    if rough and raised:
+        _, loudest = max(raised, key=lambda pair: pair[0])
+        higher = "、音调" if loudest.pitch is not None else ""
+        yield Reason(-scoring.loud_penalty, f"音量{higher}明显升高", loudest)
 
 
 def _minus(behaviour: BehaviourFinding, scoring: Scoring, share: float = 1.0) -> Reason:

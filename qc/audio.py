@@ -60,6 +60,7 @@ class Recording:
     source_rate: int  # Hz in the file
     sha256: str  # of the file
     warnings: tuple[str, ...] = ()  # Chinese, for the report
+    damage: tuple[str, ...] = ()  # those of the warnings that say what is lost
 
     @property
     def seconds(self) -> float:
@@ -144,13 +145,14 @@ def read_recording(path: Path) -> Recording:
             decoding = _Decoding(container, _pick_stream(container), store)
             decoding.run()
             samples = decoding.samples()
-            warnings = (*decoding.warnings, *_damage_warnings(path, decoding))
+            damage = tuple(_damage_warnings(path, decoding))
     except av.FFmpegError as error:
         raise why_unreadable(path) from error
     except OSError as error:
         raise _storage_error(error) from error
-    stream = decoding.stream
-    return Recording(path, samples, stream.codec_context.name, stream.rate, sha256, warnings)
+    stream, warnings = decoding.stream, (*decoding.warnings, *damage)
+    codec = stream.codec_context.name
+    return Recording(path, samples, codec, stream.rate, sha256, warnings, damage)
 
 
 def describe_sound(recording: Recording) -> Sound:

@@ -11,6 +11,7 @@ import os
 import shutil
 import threading
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -28,12 +29,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from qc.containers import OPEN_OPTIONS
 from qc.errors import QcError
+from qc.fingerprint import available
+from qc.fitness import UnusableRecording
 from qc.inspection import Inspection
 from qc.manifest import BatchItem, find_items, is_file
 from qc.order import CallKind
 from qc.privacy import mask, mask_file_name
 from qc.report import Row, RowStatus, call_page, duration, verdict, write_summary
 from qc.results import Results
+from qc.same_sound import mark_same_sound
 from qc.workbook import write_workbook
 
 __all__ = ["BatchItem", "BatchOutcome", "find_items", "read_results", "run_batch"]
@@ -50,7 +54,8 @@ class BatchOutcome:
     total: int  # recordings of the source
     done: int  # inspected or tried in this run
     reused: int  # results of an earlier run
-    failed: int  # recordings in the results without a verdict
+    failed: int  # recordings in the results that could not be inspected
+    invalid: int  # those that hold no call to be judged
     audio_seconds: float  # of this run
     results: Path
     workbook: Path
@@ -118,14 +123,25 @@ def run_batch(
         with Results(out / RESULTS, unmasked) as results:
             tasks = (_identify(item, out, setup, unmasked) for item in items)
             done, reused, seconds = _run(tasks, len(items), results, inspect_one, jobs, console)
+            mark_same_sound(results)
             write_workbook(results, out / "results.xlsx")
             write_summary(
-                results, out / "summary.html", made_on=date.today(), source=source.resolve().name
+                *(results, out / "summary.html"),
+                made_on=date.today(),
+                source=source.resolve().name,
+                compared=available(),
             )
-            failed = sum(row.verdict is None for row in results)
+            states = Counter(row.status for row in results)
     return BatchOutcome(
-        *(len(items), done, reused, failed, seconds),
-        *(out / RESULTS, out / "results.xlsx", out / "summary.html"),
+        total=len(items),
+        done=done,
+        reused=reused,
+        failed=states["failed"] + states["error"],
+        invalid=states["invalid"],
+        audio_seconds=seconds,
+        results=out / RESULTS,
+        workbook=out / "results.xlsx",
+        summary=out / "summary.html",
     )
 
 
@@ -210,7 +226,7 @@ def _examine(task: _Task, inspect_one: InspectOne) -> Row:
     """Inspect one recording and write its page; whatever goes wrong becomes a row."""
     item, reason, kind = task.item, task.item.fault, task.item.kind
     status: RowStatus = "failed"
-    found, page = None, ""
+    found, page, printed = None, "", ""
     seconds = None
     if not reason:
         try:
@@ -221,13 +237,17 @@ def _examine(task: _Task, inspect_one: InspectOne) -> Row:
             )
             (task.out / task.page).write_text(html, encoding="utf-8")
             found, page = verdict(inspection, unmasked=task.unmasked), task.page
-            kind, status = inspection.kind, "ok"
+            kind, status, printed = inspection.kind, "ok", inspection.fingerprint
+        except UnusableRecording as error:
+            status, reason = "invalid", "；".join(error.quality.reasons)
+            seconds = _seconds(item.recording)
         except QcError as error:
             reason = str(error)
         except Exception as error:  # one recording must not end the run; the log has the details
             status, reason = "error", f"内部错误（{type(error).__name__}），详情见 {LOG}"
             _log(task, traceback.format_exc())
-    return _row(task, status, kind, reason, seconds=seconds, page=page, verdict=found)
+    more = {"seconds": seconds, "page": page, "verdict": found, "fingerprint": printed}
+    return _row(task, status, kind, reason, **more)
 
 
 def _row(task: _Task, status: RowStatus, kind: CallKind | None, reason: str, **more: Any) -> Row:

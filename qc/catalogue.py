@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from qc.conditions import CallContext, Condition
+from qc.conditions import CallContext, Condition, Silence
 from qc.errors import CatalogueError, what_is_wrong
 from qc.order import CallKind
 
@@ -139,6 +139,15 @@ class AttitudeLevel(Strict):
     from_score: float
 
 
+class Reliability(Strict):
+    """How well a turn must have been heard for anything to be held against it."""
+
+    min_confidence: float = Field(ge=0, le=1)  # of the recogniser in its own words
+    min_mandarin: float = Field(ge=0, le=1)  # that what is spoken is Mandarin
+    max_no_speech: float = Field(ge=0, le=1)  # that nobody speaks
+    max_compression: float = Field(gt=1)  # of the text; above, the recogniser repeats itself
+
+
 class Scoring(Strict):
     """How findings become scores. Not applicable elements leave the denominator."""
 
@@ -150,8 +159,10 @@ class Scoring(Strict):
     course_bonus: float = Field(ge=0)  # an upset citizen was calm in the end
     course_penalty: float = Field(ge=0)  # a calm one was upset in the end, after rough words
     loud_over: float = Field(gt=0)  # dB above the handler's own median that count as raised
+    high_over: float = Field(gt=0)  # semitones above it, that a loud turn must have as well
     loud_penalty: float = Field(ge=0)  # for a raised voice
-    min_confidence: float = Field(ge=0, le=1)  # of a turn, below which nothing is held against it
+    dead_air: Silence  # the silences that count, and what excuses them
+    reliability: Reliability
     attitude_cause: dict[Literal["minor", "serious"], float]  # points for attitude as the cause
     levels: tuple[AttitudeLevel, ...]  # from the best downwards; the last from 0
 

@@ -4,13 +4,17 @@ The order platform knows some of this; where it does not, it is read off the wor
 """
 
 import re
+from dataclasses import replace
 
 from qc.order import AnsweredBy, EndedBy
-from qc.scene import is_unfinished
-from qc.text import plain
+from qc.overtalk import breaks_off, find_cut_ins
+from qc.text import is_unfinished, plain
 from qc.transcript import Role, Transcript
 
 LONG_ENOUGH = 8  # characters from which on a turn without a full stop may have been cut off
+ABRUPT = 1.0  # seconds from the last word within which a recording ends abruptly: after a last word
+# people take longer to ring off, and a line that drops is followed by 喂 or the busy tone
+LAST_TURNS = 3  # in which words tell that the line was bad
 OPENING_TURNS = 8  # who answered shows in the first turns
 
 _WRONG_NUMBER = re.compile(
@@ -30,6 +34,7 @@ _WARNING = re.compile("文明用语|请.{0,4}文明|结束.{0,6}通话|注意.{0
 _GOODBYE = re.compile(
     "再见|再会|拜拜|拜$|^拜|回见|先挂|挂了|谢谢.{0,6}$|好的?好的?$|那先这样|再联系"
 )
+_FAREWELL = re.compile("再见|再会|拜拜|回见|祝您|再联系|谢谢.{0,6}$")
 _LINE_GONE = re.compile("喂.{0,14}喂|^喂+$|听得(到|见)|听不(到|见|清)|信号|断断续续|喂$")
 _RINGS_OFF = re.compile(
     "挂了|挂电话|不说了|不跟你|不讲了|不谈了|懒得|没什么好[说讲]|(结束|到).{0,6}(通话|此结束|这里)|就这样|先这样"
@@ -54,10 +59,13 @@ def who_answered(transcript: Transcript) -> AnsweredBy:
 def who_ended(transcript: Transcript) -> EndedBy:
     """Read off the last turns whether both said goodbye, one hung up, or the line dropped.
 
-    In doubt both: that the handler hung up must show in the words.
+    In doubt both: that the handler hung up must show in the words, or in a recording that ends in
+    the middle of the citizen's.
     """
     if not transcript.agent_turns or not transcript.citizen_turns:
         return "cut"
+    if any(turn.cut_short for turn in transcript.turns):
+        return "agent"
     agent, citizen = transcript.agent_turns[-1], transcript.citizen_turns[-1]
     said, heard = plain(agent.text), plain(citizen.text)
     closed = _GOODBYE.search(said) or _RINGS_OFF.search(said)
@@ -78,6 +86,33 @@ def who_ended(transcript: Transcript) -> EndedBy:
     if not _GOODBYE.search(heard) and rings_off:
         return "agent"
     return "agent" if wants_more and closed else "both"
+
+
+def with_ending(transcript: Transcript, seconds: float) -> Transcript:
+    """Mark the last turn where the recording ends in the middle of what the citizen says.
+
+    Calls are recorded at the handler's: only who hangs up there ends the sound at once.
+
+    Args:
+        transcript: turns with times.
+        seconds: length of a recording that is whole; of a damaged one, the end tells nothing.
+    """
+    if not transcript.agent_turns or not transcript.citizen_turns:
+        return transcript
+    last = max(transcript.turns, key=lambda turn: turn.end or 0.0)
+    if last.end is None or seconds - last.end >= ABRUPT:
+        return transcript
+    said, heard = (plain(t[-1].text) for t in (transcript.agent_turns, transcript.citizen_turns))
+    if _FAREWELL.search(said) or _GOODBYE.search(heard):
+        return transcript
+    if any(_LINE_GONE.search(plain(turn.text)) for turn in transcript.turns[-LAST_TURNS:]):
+        return transcript
+    if last.is_agent:  # over the citizen's words, and that was the end
+        cut = any(c.turn == last.index for c in find_cut_ins(transcript))
+    else:
+        cut = breaks_off(last.text)
+    turns = (replace(turn, cut_short=cut and turn is last) for turn in transcript.turns)
+    return replace(transcript, turns=tuple(turns))
 
 
 def was_warned(transcript: Transcript, abusive: frozenset[int]) -> bool:

@@ -101,12 +101,16 @@ class Condition(BaseModel):
     min_characters: int = Field(default=0, ge=0)
     overlap: bool | None = None
     overlap_over: float | None = Field(default=None, gt=0)  # seconds of talking over the other
-    fast: bool | None = None
-    faster_than: float | None = Field(default=None, gt=0)  # characters a second
+    cuts_off: bool | None = None  # takes the floor from the other, who does not finish
+    fast: bool | None = None  # marked so where the turns are given
+    faster_than: float | None = Field(default=None, gt=0)  # syllables a second
+    faster_than_usual: float | None = Field(default=None, gt=0)  # times the speaker's own median
     louder_than: float | None = None  # dB above the speaker's own median
+    higher_than: float | None = None  # semitones above the speaker's own median
     silence: Silence | None = None  # before this turn
     repeats: bool | None = None  # the same speaker said nearly the same before
     unfinished: bool | None = None  # breaks off in mid-sentence
+    cut_short: bool | None = None  # the recording ends with it, in mid-sentence
     # neighbours
     after: Nearby | None = None
     before: Nearby | None = None

@@ -1,5 +1,6 @@
 """Judge a call: from its transcript and order to an `Inspection`."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from qc.attitude import judge_attitude, total_score
@@ -16,11 +17,15 @@ from qc.elements import find_mismatches, judge_elements
 from qc.evidence import Classifier, EvidenceSheet, Semantic, gather
 from qc.inspection import BehaviourFinding, ElementFinding, Inspection, Mismatch, Praise
 from qc.order import AnsweredBy, Call, CallKind, EndedBy, Order
-from qc.reliability import UNSURE_ROLES, doubtful_turns
+from qc.overtalk import measure_overtalk
+from qc.reliability import UNSURE_ROLES, Doubt, doubtful_turns, find_doubts
 from qc.scene import Scene, find
 from qc.second_opinion import Adviser, seek_second_opinion
+from qc.silences import measure_dead_air
 from qc.text import plain
 from qc.transcript import Transcript
+
+MOST_PLACES = 3  # of what was hardly heard, that a warning names
 
 # Elements that either kind of call has much alike.
 SHARED_ELEMENTS = frozenset(
@@ -93,7 +98,7 @@ def inspect_transcript(
         kind=kind,
         answered_by=answered_by or who_answered(transcript),
         ended_by=ended_by or who_ended(transcript),
-        doubtful=doubtful_turns(transcript, catalogue.scoring.min_confidence),
+        doubtful=doubtful_turns(transcript, catalogue.scoring.reliability),
     )
     scene, sheet = _with_citizen_mood(scene, catalogue, classifier, semantic)
     advice = seek_second_opinion(scene, sheet, catalogue, classifier, adviser)
@@ -106,6 +111,7 @@ def inspect_transcript(
     )
     attitude = judge_attitude(behaviours, citizen, sheet, scene, catalogue)
     mismatches = find_mismatches(scene, sheet, elements)
+    hardly_heard = find_doubts(transcript, catalogue.scoring.reliability)
     return Inspection(
         call_id=call_id,
         kind=kind,
@@ -123,12 +129,16 @@ def inspect_transcript(
         mismatches=mismatches,
         cause=likely_cause(scene, satisfaction, attitude, catalogue),
         doubtful=doubtful,
+        hardly_heard=hardly_heard,
         warnings=(
             *warnings,
             *_doubts(transcript, elements, doubtful, mismatches),
+            *_hardly_heard(hardly_heard),
             *advice.warnings,
         ),
         opinions=advice.opinions,
+        overtalk=measure_overtalk(transcript),
+        dead_air=measure_dead_air(scene, catalogue.scoring.dead_air),
     )
 
 
@@ -184,6 +194,14 @@ def _praise(scene: Scene, catalogue: Catalogue) -> tuple[Praise, ...]:
     return tuple(found)
 
 
+def _hardly_heard(doubts: tuple[Doubt, ...]) -> Iterator[str]:
+    """One sentence for each reason, with the seconds."""
+    for reason in dict.fromkeys(reason for doubt in doubts for reason in doubt.reasons):
+        places = [f"{d.start:.0f}–{d.end:.0f} 秒" for d in doubts if reason in d.reasons]
+        more = f"等 {len(places)} 处" if len(places) > MOST_PLACES else ""
+        yield f"录音第 {'、'.join(places[:MOST_PLACES])}{more}{reason}，该处文字仅供参考"
+
+
 def _doubts(
     transcript: Transcript,
     elements: tuple[ElementFinding, ...],
@@ -198,4 +216,6 @@ def _doubts(
     unheard = [*(e.title for e in elements if e.undetermined), *(b.title for b in doubtful)]
     if unheard:
         doubts.append(f"有听不清的地方，{'、'.join(unheard)}未作判定，请人工听一下")
+    if any(turn.cut_short for turn in transcript.turns):
+        doubts.append("录音在市民的话没说完时结束，疑似经办人挂断，请人工听一下结尾")
     return (*doubts, *dict.fromkeys(mismatch.text for mismatch in mismatches))

@@ -5,7 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from qc.catalogue import Severity, Source
+from qc.fitness import Quality
 from qc.order import AnsweredBy, CallKind, EndedBy, Order
+from qc.overtalk import Overtalk
+from qc.reliability import Doubt
+from qc.silences import DeadAir
 from qc.slots import SLOT_TITLES, Slot
 from qc.transcript import Transcript, Turn
 
@@ -182,8 +186,13 @@ class Inspection:
     mismatches: tuple[Mismatch, ...] = ()
     cause: LikelyCause | None = None  # of dissatisfaction
     doubtful: tuple[BehaviourFinding, ...] = ()  # heard only where hardly anything was heard
+    hardly_heard: tuple[Doubt, ...] = ()  # stretches whose words are not to be relied on
     warnings: tuple[str, ...] = ()  # about the recording, the roles, the order; Chinese sentences
     opinions: tuple[Opinion, ...] = ()  # in the order asked
+    overtalk: Overtalk | None = None  # None where the turns do not tell
+    dead_air: DeadAir | None = None  # None where times are not known
+    recording: Quality | None = None  # None where the turns were given
+    fingerprint: str = ""  # of the sound, as `qc.fingerprint.to_text` writes it
 
     @property
     def undetermined(self) -> list[str]:
@@ -221,6 +230,13 @@ class Inspection:
             "ended_by": self.ended_by,
             "warnings": list(self.warnings),
             "opinions": [_opinion_json(o) for o in self.opinions],
+            "overtalk": self.overtalk.to_json() if self.overtalk else None,
+            "dead_air": self.dead_air.to_json() if self.dead_air else None,
+            "reliability": [
+                {"start": d.start, "end": d.end, "reasons": list(d.reasons)}
+                for d in self.hardly_heard
+            ],
+            "recording": self.recording.to_json() if self.recording else None,
         }
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 from models.judge.classifier import WEIGHTS, UtteranceClassifier, load_classifier
 from models.recogniser import Recogniser, load_recogniser
 from models.second_opinion import OpinionSettings, SecondOpinion, settings_from_environment
-from models.semantic import SemanticLayer, fingerprint, load_encoder
+from models.semantic import SemanticLayer, load_encoder
+from models.semantic import fingerprint as encoder_fingerprint
 from qc.audio import Recording, read_recording
 from qc.batch import BatchItem
 from qc.catalogue import (
@@ -23,9 +25,11 @@ from qc.catalogue import (
     Signal,
     load_catalogue,
 )
+from qc.fingerprint import fingerprint, to_text
+from qc.fitness import QualityLevel, UnusableRecording
 from qc.inspect import guess_kind, inspect_call, inspect_transcript
 from qc.inspection import Inspection
-from qc.listen import listen, prompt_for
+from qc.listen import hot_words_of, listen
 from qc.order import Call, CallKind, Order
 
 
@@ -108,7 +112,7 @@ class Inspector:
         if self.second_opinion is not None:
             made_of.update(self.second_opinion.identity.encode())
         if self.encoder is not None:
-            made_of.update(fingerprint(self.encoder).encode())
+            made_of.update(encoder_fingerprint(self.encoder).encode())
         return f"{self.asr} {self.profile} {made_of.hexdigest()[:16]}"
 
     def load(self) -> None:
@@ -130,7 +134,7 @@ class Inspector:
         """Inspect one recording.
 
         Raises:
-            AudioError: the file is missing, broken or no audio.
+            AudioError: the file is missing, broken or no audio, or holds no call.
             RecogniserError: the recogniser cannot be loaded.
         """
         return self.inspect_recording(read_recording(path), kind, order)
@@ -138,12 +142,18 @@ class Inspector:
     def inspect_recording(
         self, recording: Recording, kind: CallKind | None, order: Order
     ) -> Inspection:
-        """Inspect a recording already read. A kind that is not given is read off the words."""
+        """Inspect a recording already read. A kind that is not given is read off the words.
+
+        Raises:
+            UnusableRecording: it holds no call that could be judged.
+        """
         assumed = kind or (CallKind.FIRST_CONTACT if order.resolved is None else CallKind.REPLY)
-        heard = listen(recording, assumed, self.recogniser, prompt_for(order))
+        heard = listen(recording, assumed, self.recogniser, hot_words_of(order))
+        if heard.quality.level is QualityLevel.UNUSABLE:
+            raise UnusableRecording(heard.quality)
         if kind is None and order.resolved is None:
             assumed = guess_kind(heard.transcript, order, self.catalogue, self.classifier)
-        return inspect_transcript(
+        found = inspect_transcript(
             heard.transcript,
             assumed,
             order,
@@ -154,6 +164,8 @@ class Inspector:
             adviser=self.adviser,
             warnings=heard.warnings,
         )
+        printed = to_text(fingerprint(recording.samples))
+        return replace(found, recording=heard.quality, fingerprint=printed)
 
 
 def _example_texts(catalogue: Catalogue) -> dict[str, tuple[list[str], list[str]]]:

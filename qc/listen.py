@@ -2,16 +2,21 @@
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from models.recogniser import Recogniser
-from qc.audio import SAMPLE_RATE, Recording, describe_sound
+from qc.audio import Recording, describe_sound
+from qc.circumstances import with_ending
+from qc.fitness import Quality, QualityLevel
+from qc.line_noises import without_announcements, without_tones
 from qc.order import CallKind, Order
+from qc.privacy import surname_of
+from qc.prosody import with_prosody
+from qc.recording_quality import judge_quality, with_parties
 from qc.roles import build_transcript, without_split_voice
 from qc.speech import Speech, transcribe
-from qc.transcript import Role, Transcript, Turn
+from qc.tones import find_tones
+from qc.transcript import Transcript
 
+FORMS_OF_ADDRESS = ("先生", "女士")
 UNSURE_WORDS = 0.5  # mean confidence of a recording below which its text is not to be relied on
 UNSURE_VOICES = 0.25  # silhouette; pairs of the same sex are above, mostly
 
@@ -21,56 +26,45 @@ class Heard:
     """What was heard in a recording. `warnings` are Chinese sentences for the report."""
 
     transcript: Transcript
+    quality: Quality
     warnings: tuple[str, ...] = ()
 
 
-def listen(recording: Recording, kind: CallKind, recogniser: Recogniser, prompt: str = "") -> Heard:
-    """Recognise a recording and say who said what.
+def listen(
+    recording: Recording, kind: CallKind, recogniser: Recogniser, hot_words: tuple[str, ...] = ()
+) -> Heard:
+    """Recognise a recording and say who said what. What is unusable is not recognised.
 
     Args:
         recording: as `read_recording` gives it.
         kind: of the call; tells the roles.
         recogniser: a loaded engine.
-        prompt: words to expect, see `prompt_for`.
+        hot_words: words to expect, see `hot_words_of`.
     """
     sound = describe_sound(recording)
-    speech = without_split_voice(transcribe(recording, sound, recogniser, prompt), kind)
-    transcript = with_loudness(build_transcript(speech.utterances, kind), recording.samples)
-    doubts = () if sound.silent else _doubts(speech, transcript)
-    return Heard(transcript, (*recording.warnings, *sound.notes, *doubts))
+    tones = [find_tones(channel) for channel in recording.samples]
+    quality = judge_quality(recording, sound, tones)
+    known = (*recording.warnings, *sound.notes)
+    if quality.level is QualityLevel.UNUSABLE:
+        return Heard(Transcript(()), quality, tuple(dict.fromkeys((*known, *quality.reasons))))
+    call = without_tones(recording, tones)
+    speech = without_announcements(transcribe(call, sound, recogniser, hot_words))
+    speech = without_split_voice(speech, kind)
+    transcript = with_prosody(build_transcript(speech.utterances, kind), recording.samples)
+    transcript = replace(transcript, reliability=speech.reliability)
+    if not recording.warnings:  # of a damaged file the end tells nothing
+        transcript = with_ending(transcript, recording.seconds)
+    quality = with_parties(quality, len({turn.role for turn in transcript.turns}))
+    doubts = (*_doubts(speech, transcript), *quality.reasons)
+    return Heard(transcript, quality, tuple(dict.fromkeys((*known, *doubts))))
 
 
-def with_loudness(transcript: Transcript, samples: NDArray[np.float32]) -> Transcript:
-    """Each turn's loudness in dB against the median of its speaker's turns.
-
-    Args:
-        samples: (channels, n) at `SAMPLE_RATE`; the louder channel of a turn counts.
-    """
-    levels = {turn.index: _level(turn, samples) for turn in transcript.turns}
-    usual = {
-        role: float(np.median([levels[t.index] for t in transcript.turns if t.role is role] or [0]))
-        for role in Role
-    }
-    turns = (
-        replace(turn, loudness=round(levels[turn.index] - usual[turn.role], 1))
-        for turn in transcript.turns
-    )
-    return replace(transcript, turns=tuple(turns))
-
-
-def _level(turn: Turn, samples: NDArray[np.float32]) -> float:
-    """Mean power of a turn, dB."""
-    start, end = (int((at or 0.0) * SAMPLE_RATE) for at in (turn.start, turn.end))
-    cut = samples[:, start : max(end, start + 1)].astype(np.float64)
-    power = float(np.square(cut).mean(axis=1).max()) if cut.size else 0.0
-    return 10 * float(np.log10(power + 1e-10))
-
-
-def prompt_for(order: Order) -> str:
-    """Names, place and matter of an order, as a sentence that a recogniser can take as context."""
-    parts = (order.department, order.handler, order.petitioner, order.address, order.issue)
-    known = [part for part in parts if part]
-    return "，".join(known) + "。" if known else ""
+def hot_words_of(order: Order) -> tuple[str, ...]:
+    """Names, place and matter of an order, and how those named are addressed."""
+    people = [name for name in (order.petitioner, order.handler) if name]
+    called = [f"{surname_of(name)}{title}" for name in people for title in FORMS_OF_ADDRESS]
+    parts = (order.department, *people, *called, order.address, order.issue)
+    return tuple(dict.fromkeys(part for part in parts if part))
 
 
 def _doubts(speech: Speech, transcript: Transcript) -> tuple[str, ...]:
@@ -79,10 +73,9 @@ def _doubts(speech: Speech, transcript: Transcript) -> tuple[str, ...]:
     if speech.dropped:
         doubts.append(f"识别结果中有 {len(speech.dropped)} 段疑似误识别，已舍弃")
     if not speech.utterances:
-        return (*doubts, "录音里没有听到说话")
-    if len({turn.role for turn in transcript.turns}) == 1:
-        doubts.append("录音里只听到一个人说话")
-    elif speech.unlikeness is not None and speech.unlikeness < UNSURE_VOICES:
+        return tuple(doubts)
+    two = len({turn.role for turn in transcript.turns}) > 1
+    if two and speech.unlikeness is not None and speech.unlikeness < UNSURE_VOICES:
         doubts.append("单声道录音中两人声音相近，说话人的区分可能有误")
     words = [word for utterance in speech.utterances for word in utterance.words]
     if sum(word.confidence for word in words) < UNSURE_WORDS * len(words):

@@ -79,6 +79,12 @@ class SpokenTurn(Filed):
     start: float | None = None
     end: float | None = None
     confidence: float | None = Field(default=None, ge=0, le=1)  # of the recogniser
+    # sound, as in `Turn`
+    rate: float | None = None
+    rate_ratio: float | None = None
+    pitch: float | None = None
+    loudness: float | None = None
+    cut_short: bool = False
 
 
 class Call(Filed):

@@ -144,6 +144,11 @@ def mask_name(name: str) -> str:
     return name[:kept] + MASK * (len(name) - kept)
 
 
+def surname_of(name: str) -> str:
+    """The surname of a filed name: 欧阳明 → 欧阳."""
+    return name[: _surname_length(name)]
+
+
 def mask_address(address: str) -> str:
     """A filed address without house and room: 南泉新苑12号501室 → 南泉新苑**号***室."""
     return mask(hide(address, _address_numbers(address)))

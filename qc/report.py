@@ -18,6 +18,7 @@ import jinja2
 from pydantic import BaseModel, ConfigDict
 
 from qc.catalogue import SEVERITY_TITLES, Severity, load_catalogue
+from qc.fitness import LEVEL_TITLES, QualityLevel
 from qc.inspection import (
     SATISFACTION_TITLES,
     STATUS_TITLES,
@@ -40,7 +41,8 @@ GOOD_SCORE, FAIR_SCORE = 85, 65  # as the levels of the attitude score
 QUOTES_A_GROUP = 3  # of one behaviour of one handler in the summary; the rest is counted
 
 
-RowStatus = Literal["ok", "failed", "error"]  # failed: the recording or order; error: the program
+RowStatus = Literal["ok", "invalid", "failed", "error"]
+# invalid: no call to be judged in it; failed: the file or the order is broken; error: the program
 
 
 class _Record(BaseModel):
@@ -103,6 +105,11 @@ class PraiseVerdict(_Record):
     text: str
 
 
+class RecordingVerdict(_Record):
+    quality: QualityLevel
+    reasons: tuple[str, ...]
+
+
 class CauseVerdict(_Record):
     id: Cause
     title: str
@@ -120,6 +127,7 @@ class Verdict(_Record):
     warnings: tuple[str, ...]
     undetermined: tuple[str, ...] = ()
     cause: CauseVerdict | None = None
+    recording: RecordingVerdict | None = None
     praise: tuple[PraiseVerdict, ...] = ()
     turns: tuple[SpokenTurn, ...] = ()  # what was said, for clips and practice
 
@@ -145,6 +153,8 @@ class Row(_Record):
     seconds: float | None = None
     unmasked: bool = False
     verdict: Verdict | None = None
+    fingerprint: str = ""  # of the sound, as `qc.fingerprint.to_text` writes it
+    same_sound: tuple[str, ...] = ()  # other recordings with the same sound
 
 
 def verdict(inspection: Inspection, *, unmasked: bool = False) -> Verdict:
@@ -250,6 +260,7 @@ def page_templates() -> jinja2.Environment:
         "SATISFACTIONS": SATISFACTION_TITLES,
         "SEVERITIES": SEVERITY_TITLES,
         "ROLES": ROLE_TITLES,
+        "QUALITIES": LEVEL_TITLES,
     }
     return environment
 
@@ -318,15 +329,21 @@ class Digest:
     behaviours: Counter[str] = field(default_factory=Counter)  # times each was shown
     unmasked: bool = False
     failures: list[Row] = field(default_factory=list)
+    invalid: list[Row] = field(default_factory=list)
+    poor: int = 0  # calls whose recording is hard to hear
+    same_sound: list[Row] = field(default_factory=list)
 
     def add(self, row: Row) -> None:
         """Count one recording."""
         self.unmasked |= row.unmasked
+        if row.same_sound:
+            self.same_sound.append(row)
         if row.verdict is None or row.kind is None:
-            self.failures.append(row)
+            (self.invalid if row.status == "invalid" else self.failures).append(row)
             return
         found, department = row.verdict, row.department or UNKNOWN
         self.seconds += row.seconds or 0.0
+        self.poor += found.recording is not None and found.recording.quality == "poor"
         for group in (self.total, self.departments[department]):
             group.calls += 1
             group.scores += found.score
@@ -361,8 +378,14 @@ class Digest:
         return sorted(lapsed, key=lambda row: (row[2] / row[3], -row[3]))[:WEAKEST_ELEMENTS]
 
 
-def write_summary(rows: Iterable[Row], path: Path, *, made_on: date, source: str = "") -> None:
-    """Write the summary page for a department head; `rows` is gone through three times."""
+def write_summary(
+    rows: Iterable[Row], path: Path, *, made_on: date, source: str = "", compared: bool = True
+) -> None:
+    """Write the summary page for a department head; `rows` is gone through three times.
+
+    Args:
+        compared: whether it was looked for recordings with the same sound.
+    """
     digest = Digest()
     for row in rows:
         digest.add(row)
@@ -380,6 +403,7 @@ def write_summary(rows: Iterable[Row], path: Path, *, made_on: date, source: str
         source=mask_file_name(source),
         unknown=UNKNOWN,
         unmasked=digest.unmasked,
+        compared=compared,
     )
     part = path.with_suffix(".part")
     stream.dump(str(part), encoding="utf-8")

@@ -53,6 +53,10 @@ class Results:
         """
         if not key or key not in self._verdict_at:
             return False
+        if id in self._latest:
+            latest = self._read(self._latest[id][1])
+            if latest.key == key and latest.verdict is not None:
+                return True
         row = self._read(self._verdict_at[key])
         if row.id != id and row.verdict is not None:
             note = f"与录音“{row.recording}”内容相同，沿用其结果"

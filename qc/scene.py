@@ -9,7 +9,8 @@ from rapidfuzz import fuzz
 
 from qc.conditions import CallContext, Condition, Nearby, Silence
 from qc.order import AnsweredBy, CallKind, EndedBy, Order
-from qc.text import plain, syllables
+from qc.overtalk import find_cut_ins
+from qc.text import is_unfinished, plain, syllables
 from qc.transcript import Transcript, Turn
 
 MIN_SOUND_ALIKE = 3  # characters of a cue from which on a homophone counts as heard
@@ -32,6 +33,11 @@ class Scene:
     @property
     def upset(self) -> bool:
         return bool(self.upset_turns)
+
+    @cached_property
+    def cut_off_by(self) -> frozenset[int]:
+        """Turns that cut the other speaker off, who does not finish the sentence."""
+        return frozenset(c.turn for c in find_cut_ins(self.transcript) if not c.finished)
 
     @cached_property
     def texts(self) -> tuple[str, ...]:
@@ -128,27 +134,39 @@ def _speaker_fits(condition: Condition, scene: Scene, turn: Turn) -> bool:
 def _sound_fits(condition: Condition, scene: Scene, turn: Turn) -> bool:
     for wanted, value in (
         (condition.overlap, turn.overlap),
-        (condition.fast, turn.fast),
+        (condition.fast, turn.fast and turn.rate is None),  # a rate that is known tells more
+        (condition.cut_short, turn.cut_short),
     ):
         if wanted is not None and wanted != value:
             return False
-    length = len(scene.texts[turn.index])
-    if length < condition.min_characters:
+    for over, measured in (
+        (condition.faster_than, _rate(scene, turn) if condition.faster_than else None),
+        (condition.faster_than_usual, turn.rate_ratio),
+        (condition.louder_than, turn.loudness),
+        (condition.higher_than, turn.pitch),
+    ):
+        if over is not None and (measured is None or measured <= over):
+            return False
+    if len(scene.texts[turn.index]) < condition.min_characters:
         return False
-    if condition.faster_than is not None:
-        if turn.start is None or turn.end is None or turn.end <= turn.start:
-            return False
-        if length / (turn.end - turn.start) <= condition.faster_than:
-            return False
     if condition.overlap_over is not None and not _talks_over(scene, turn, condition.overlap_over):
         return False
-    if condition.louder_than is not None and (turn.loudness or 0.0) <= condition.louder_than:
+    if condition.cuts_off is not None and condition.cuts_off != (turn.index in scene.cut_off_by):
         return False
     if condition.silence is not None and not _breaks(condition.silence, scene, turn):
         return False
     if condition.repeats is not None and condition.repeats != _repeats(scene, turn):
         return False
     return condition.unfinished is None or condition.unfinished == is_unfinished(turn.text)
+
+
+def _rate(scene: Scene, turn: Turn) -> float | None:
+    """Syllables a second; of a turn that is given with its times, from its length."""
+    if turn.rate is not None or turn.confidence is not None:
+        return turn.rate
+    if turn.start is None or turn.end is None or turn.end <= turn.start:
+        return None
+    return len(scene.texts[turn.index]) / (turn.end - turn.start)
 
 
 def _talks_over(scene: Scene, turn: Turn, seconds: float) -> bool:
@@ -161,25 +179,24 @@ def _talks_over(scene: Scene, turn: Turn, seconds: float) -> bool:
 
 def _breaks(silence: Silence, scene: Scene, turn: Turn) -> bool:
     """Whether a turn ends a silence that nothing excuses."""
-    before = scene.transcript.before(turn.index)
-    if not before or before[0].end is None or turn.start is None:
+    if silence.waits is turn.role or silence_before(scene, turn) <= silence.over:
         return False
-    if turn.start - before[0].end <= silence.over or silence.waits is turn.role:
-        return False
-    return silence.unless is None or not any(
+    return not is_excused(silence, scene, turn)
+
+
+def silence_before(scene: Scene, turn: Turn) -> float:
+    """Seconds since anybody spoke; 0 before the first turn and where times are not known."""
+    earlier = scene.transcript.turns[: turn.index]
+    if turn.start is None or not earlier or earlier[-1].end is None:
+        return 0.0
+    return max(0.0, turn.start - max(t.end for t in earlier if t.end is not None))
+
+
+def is_excused(silence: Silence, scene: Scene, turn: Turn) -> bool:
+    """Whether something said shortly before a turn excuses the silence before it."""
+    return silence.unless is not None and any(
         find(silence.unless, scene, earlier.index) is not None
         for earlier in scene.transcript.before(turn.index, within=silence.within)
-    )
-
-
-def is_unfinished(text: str) -> bool:
-    """Whether a sentence breaks off: a trailing comma, or no closing mark in a text with marks."""
-    stripped = text.rstrip()
-    if stripped.endswith(("，", ",", "—", "、", "-")):
-        return True
-    has_marks = bool(re.search(r"[，。？！,?!]", stripped))
-    return has_marks and not stripped.endswith(
-        ("。", "？", "！", "?", "!", "…", "”", ".", "~", "～")
     )
 
 

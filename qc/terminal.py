@@ -62,6 +62,8 @@ def _verdict(inspection: Inspection) -> str:
 
 
 def _parts(inspection: Inspection) -> Iterator[RenderableType]:
+    if inspection.recording and inspection.recording.reasons:
+        yield Text(f"⚠ 录音质量{inspection.recording.title}", style="yellow")
     for warning in inspection.warnings:
         yield Text(f"⚠ {mask(warning, inspection.order)}", style="yellow")
     yield _dialogue(inspection)
@@ -79,6 +81,13 @@ def _parts(inspection: Inspection) -> Iterator[RenderableType]:
     if inspection.praise:
         titles = "、".join(dict.fromkeys(p.title for p in inspection.praise))
         yield Text.assemble(("★ 做得好 ", "bold green"), titles)
+    sound = [
+        f"{title} {figure.text}"
+        for title, figure in (("抢话", inspection.overtalk), ("静默", inspection.dead_air))
+        if figure is not None
+    ]
+    if sound:
+        yield Text("　".join(sound), style="dim")
     if inspection.attitude.reasons:
         reasons = "；".join(f"{r.text} {r.points:+g}" for r in inspection.attitude.reasons)
         yield Text(f"态度分 = 100 {'；' if reasons else ''}{reasons}", style="dim")

@@ -54,3 +54,14 @@ def syllable(character: str) -> str:
 def syllables(text: str) -> list[str]:
     """Toneless pinyin of `text`, one item a character."""
     return [syllable(character) for character in text]
+
+
+def is_unfinished(text: str) -> bool:
+    """Whether a sentence breaks off: a trailing comma, or no closing mark in a text with marks."""
+    stripped = text.rstrip()
+    if stripped.endswith(("，", ",", "—", "、", "-")):
+        return True
+    has_marks = bool(re.search(r"[，。？！,?!]", stripped))
+    return has_marks and not stripped.endswith(
+        ("。", "？", "！", "?", "!", "…", "”", ".", "~", "～")
+    )

@@ -8,6 +8,7 @@ import xlsxwriter
 from xlsxwriter.worksheet import Worksheet
 
 from qc.catalogue import SEVERITY_TITLES
+from qc.fitness import LEVEL_TITLES, QualityLevel
 from qc.inspection import SATISFACTION_TITLES, STATUS_TITLES
 from qc.order import KIND_TITLES
 from qc.report import Row, clock
@@ -15,14 +16,15 @@ from qc.report import Row, clock
 # Columns of each sheet: title:width in characters.
 _WHO = "录音:34 类型:10 部门:18 经办人:10 "
 SHEETS = {
-    "总表": _WHO + "工单编号:20 状态:9 总分:7 态度分:8 态度:10 满意度:10 缺失:34 部分做到:34 "
-    "禁止行为:34 市民信号:24 时长（秒）:11 提示:40 未能检查的原因:44 逐通报告:12",
+    "总表": _WHO + "工单编号:20 状态:9 录音质量:10 总分:7 态度分:8 态度:10 满意度:10 缺失:34 "
+    "部分做到:34 禁止行为:34 市民信号:24 时长（秒）:11 提示:40 未能检查的原因:44 逐通报告:12",
     "要素": _WHO + "要素:16 结果:10 原话:60 位置:8 还差:24 规范用语:60",
     "违规": _WHO + "禁止行为:16 程度:10 原话:60 位置:8 秒:8 把握:8 应改说:50 依据条款:34",
     "市民信号": _WHO + "信号:18 原话:60 位置:8 秒:8 建议:50",
 }
 MAX_LINKS = 60_000  # Excel opens no sheet with more than 65,530
 MAX_CELL = 32_000  # characters; Excel refuses 32,768
+_STATES = {"ok": "已检查", "invalid": "录音无效", "failed": "未能检查", "error": "内部错误"}
 _PAPER = {"met": "#E3F3EA", "partial": "#FCF0D4", "missing": "#FBE3E1", "not_applicable": "#EEF0F3"}
 
 
@@ -66,23 +68,34 @@ def _write(
         sheet.write_number(row, column, cell)
 
 
+def _length(row: Row) -> float | str:
+    return round(row.seconds, 1) if row.seconds else ""
+
+
+def _same_sound(row: Row) -> list[str]:
+    return [f"与录音“{'”“'.join(row.same_sound)}”是同一段声音"] if row.same_sound else []
+
+
 def _cells(row: Row) -> Iterator[tuple[str, Sequence[object]]]:
     """The lines of a recording on each sheet."""
     found = row.verdict
     who = (row.recording, KIND_TITLES[row.kind] if row.kind else "", row.department, row.handler)
     if found is None:
-        state = "未能检查" if row.status == "failed" else "内部错误"
-        yield "总表", (*who, row.order_id, state, *[""] * 9, "", row.reason, "")
+        quality = LEVEL_TITLES[QualityLevel.UNUSABLE] if row.status == "invalid" else ""
+        state = (row.order_id, _STATES[row.status], quality)
+        yield "总表", (*who, *state, *[""] * 8, _length(row), "", row.reason, "")
         return
     yield (
         "总表",
         (
-            *(*who, row.order_id, "已检查", found.score, found.attitude.score),
+            *(*who, row.order_id, _STATES[row.status]),
+            LEVEL_TITLES[found.recording.quality] if found.recording else "",
+            *(found.score, found.attitude.score),
             *(found.attitude.title, SATISFACTION_TITLES[found.satisfaction]),
             *("、".join(found.titles(status)) for status in ("missing", "partial")),
             "、".join(behaviour.title for behaviour in found.behaviours),
             "、".join(signal.title for signal in found.citizen),
-            *(round(row.seconds, 1) if row.seconds else "", "；".join(found.warnings)),
+            *(_length(row), "；".join((*_same_sound(row), *found.warnings))),
             *("", Path(row.page)),
         ),
     )

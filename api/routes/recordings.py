@@ -22,7 +22,7 @@ from api.fetching import fetch
 from api.jobs import BATCH, PER_ORDER
 from api.masking import View, view_for
 from api.problems import Problem
-from api.receiving import Label, Taken, begin_receiving, others_with, receive, take_in
+from api.receiving import Label, Taken, begin_receiving, receive, take_in
 from api.retention import delete_files, forget_recording
 from api.routes.common import (
     PLAIN,
@@ -35,11 +35,13 @@ from api.routes.common import (
     find_order,
     find_recording,
 )
+from api.same_sound import reuse_notes
 from api.service import Service
 from api.store import BLOCK, Incoming, TooLarge
 from api.tables import RecordingRow
 from qc.filed import LOCAL
 from qc.filed import Moment as FiledMoment
+from qc.fitness import QualityLevel
 from qc.order import CallKind, Order
 
 router = APIRouter(prefix="/api/v1", tags=["录音"])
@@ -90,6 +92,9 @@ class RecordingShown(BaseModel):
     uploaded_at: datetime = Field(description="上传时间")
     status: Literal["queued", "running", "done", "failed"] = Field(description="检查进度")
     reason: str = Field(description="未能检查的原因", examples=[""])
+    quality: QualityLevel | None = Field(
+        description="录音质量：good 良好，poor 较差，unusable 无效（见 reason）；没听过时为 null"
+    )
     playable: bool = Field(description="可以在线收听")
     peaks: list[float] | None = Field(default=None, description="波形，0 到 1；只在单个录音里给出")
     deleted: bool = Field(description="录音文件已删除")
@@ -333,6 +338,7 @@ def shown(session: Session, row: RecordingRow, view: View) -> RecordingShown:
             "reason": row.reason,
             "playable": bool(row.playback_path),
             "deleted": row.deleted_at is not None,
-            "notes": ["同一录音用于两个工单"] if others_with(session, row) else [],
+            "quality": row.quality or None,
+            "notes": reuse_notes(session, [row], view.department),
         }
     )

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from qc.catalogue import Reliability
 from qc.filed import Filing, OrderFile
 from qc.inspection import ElementFinding, Inspection
 from qc.order import CallKind
@@ -22,7 +23,7 @@ class Case:
     file: OrderFile
     inspections: tuple[Inspection, ...]
     rules: OrderRules
-    min_confidence: float = 0.0  # of a turn, below which its words are doubtful
+    reliability: Reliability  # how well a turn must have been heard
 
     @property
     def filing(self) -> Filing:
@@ -59,8 +60,7 @@ class Case:
                 continue
             inspection = self.inspections[quote.call]
             doubts |= dict.fromkeys(doubts_of(inspection))
-            unsure = doubtful_turns(inspection.transcript, self.min_confidence)
-            if quote.turn in unsure:
+            if quote.turn in doubtful_turns(inspection.transcript, self.reliability):
                 doubts[f"{quote.where}听得不清，请先听录音"] = None
         return doubts
 

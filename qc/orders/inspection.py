@@ -85,8 +85,8 @@ def inspect_order(
         )
     rules = load_order_rules(profile)
     timing = load_timing(profile)
-    min_confidence = load_catalogue(profile=profile).scoring.min_confidence
-    case = Case(file, tuple(inspections), rules, min_confidence)
+    reliability = load_catalogue(profile=profile).scoring.reliability
+    case = Case(file, tuple(inspections), rules, reliability)
     ledger = keep_ledger(file, case.inspections, rules, now)
     findings = [
         *check_consistency(case),

@@ -123,6 +123,8 @@ def change_and_judge_anew(
     after = client.get(f"/api/v1/recordings/{recording}/inspection").json()
     assert after["transcript"] == before["transcript"]
     assert after["verdict"]["judged_for"] != before["verdict"]["judged_for"]
+    assert after["verdict"]["recording"] == before["verdict"]["recording"]
+    assert after["verdict"]["recording"]["quality"] in ("good", "poor")
     assert client.get(f"/api/v1/orders/{order_id}").headers["etag"] == version
 
 

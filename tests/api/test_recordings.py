@@ -80,11 +80,11 @@ def test_one_recording_for_two_orders_is_kept_and_flagged(client: TestClient, wa
     one, two = new_order(client), new_order(client)
     first, second = post(client, one, wav), post(client, two, wav)
     assert (first.status_code, second.status_code) == (201, 201)
-    for order_id in (one, two):
+    for order_id, other in ((one, two), (two, one)):
         recording = client.get(f"/api/v1/orders/{order_id}/recordings").json()[0]
-        assert recording["notes"] == ["同一录音用于两个工单"]
+        assert recording["notes"] == [f"同一录音用于两个工单，另见 {other}"]
         verdict = client.get(f"/api/v1/orders/{order_id}/inspection").json()
-        assert verdict["notes"] == ["同一录音用于两个工单"]
+        assert verdict["notes"] == [f"同一录音用于两个工单，另见 {other}"]
 
 
 def test_a_checksum_is_compared_in_either_header(client: TestClient, wav: bytes) -> None:

@@ -20,7 +20,7 @@ UPLOADS = "/api/v1/uploads"
 
 @pytest.fixture
 def wav(tmp_path: Path) -> bytes:
-    return sound(tmp_path, seconds=2)
+    return sound(tmp_path)
 
 
 def begin(client: TestClient, wav: bytes, **more: object) -> str:

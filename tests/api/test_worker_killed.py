@@ -28,7 +28,7 @@ def upload(client: TestClient, folder: Path, count: int) -> list[str]:
     """Recordings of an order, each with its job."""
     order_id = new_order(client)
     answers = [
-        client.post(f"/api/v1/orders/{order_id}/recordings", content=sound(folder, seconds=3))
+        client.post(f"/api/v1/orders/{order_id}/recordings", content=sound(folder))
         for _ in range(count)
     ]
     return [answer.json()["job"] for answer in answers]

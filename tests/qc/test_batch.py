@@ -499,6 +499,7 @@ def test_the_real_chain_on_a_short_recording(tmp_path: Path, out: Path) -> None:
     lines = [
         Line("agent", "您好，请问是王先生吗？"),
         Line("citizen", "对，哪位？"),
+        Line("agent", "我是城管中队的工作人员。"),
     ]
     call = render(lines, seed=3, stereo=True)
     (tmp_path / "in").mkdir()

@@ -5,7 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from tests.qc.sounds import wav
 
 ROOT = Path(__file__).parents[2]
 CORPUS = ROOT / "samples" / "corpus"
@@ -108,3 +111,14 @@ def test_an_order_may_be_wrapped_with_the_kind_of_the_call(tmp_path: Path) -> No
     row = json.loads(out.read_text("utf-8"))
     assert row["kind"] == "reply"
     assert row["elements"]["rp.verify_demand"]["slots"]["issue"]["filed"] == order["issue"]
+
+
+def test_a_recording_without_a_call_gets_no_score(tmp_path: Path) -> None:
+    time = np.arange(16_000) / 16_000
+    ring = np.concatenate([0.1 * np.sin(2 * np.pi * 450 * time), np.zeros(64_000)])
+    wav(tmp_path / "回铃.wav", np.tile(ring, 2)[None], 16_000)
+    run = hotline_qc("inspect", tmp_path / "回铃.wav", "--json", tmp_path / "out.jsonl")
+    assert run.returncode == 1 and "录音无效：只有回铃音，没有接通" in run.stdout
+    row = json.loads((tmp_path / "out.jsonl").read_text("utf-8"))
+    assert row["score"] is None
+    assert row["recording"] == {"quality": "unusable", "reasons": ["只有回铃音，没有接通"]}

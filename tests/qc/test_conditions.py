@@ -21,7 +21,9 @@ def scene(*lines: str, order: Order | None = None, ended_by: str = "both") -> Sc
         role = Role.AGENT if mark[0] == "A" else Role.CITIZEN
         start, end = i * 10.0 - ("!" in mark) * 6.5, i * 10.0 + 4
         turn = Turn(i, role, text, start, end, overlap="!" in mark, fast=">" in mark)
-        turns.append(replace(turn, loudness=9.0 if "^" in mark else 0.0))
+        raised = 1.0 if "^" in mark else 0.0
+        turn = replace(turn, loudness=9 * raised, pitch=4 * raised, rate_ratio=1 + raised / 2)
+        turns.append(replace(turn, cut_short="|" in mark))
     return Scene(
         Transcript(tuple(turns)), order or Order(), CallKind.FIRST_CONTACT, ended_by=ended_by
     )
@@ -33,7 +35,7 @@ SCENE = scene(
     "A!:你先别说，听我说完",
     "C:你们什么时候来",
     "A>:我不能保证明天来给您看潍坊四村的违章搭建",
-    "C^:你们什么时候来？",
+    "C^|:你们什么时候来？",
     order=Order(petitioner="王建国", address="潍坊四村", issue="违章搭建"),
     ended_by="agent",
 )
@@ -47,6 +49,10 @@ HOLDS = [
     ({"says": ["什么时候", "你们"], "times": 2}, 3),
     ({"overlap_over": 0.3}, 2),
     ({"louder_than": 6}, 5),
+    ({"higher_than": 3}, 5),
+    ({"faster_than_usual": 1.3}, 5),
+    ({"cuts_off": True}, 2),
+    ({"cut_short": True}, 5),
     ({"same": {"nth": 2, "when": {"says": ["什么时候"]}}}, 5),
     ({"around": {"turns": None, "hits": 2, "when": {"says": ["什么时候"]}}}, 0),
     ({"after": {"turns": None, "nth": 1, "when": {"says": ["什么时候"]}}}, 5),
@@ -94,6 +100,11 @@ FAILS = [
     ({"says": ["您好"], "times": 2}, 0),
     ({"overlap_over": 1.0}, 2),
     ({"louder_than": 6}, 4),
+    ({"higher_than": 5}, 5),
+    ({"faster_than_usual": 1.3}, 4),
+    ({"cuts_off": True}, 0),
+    ({"cuts_off": False}, 2),
+    ({"cut_short": True}, 4),
     ({"silence": {"over": 7}}, 3),
     ({"silence": {"over": 5, "waits": "citizen"}}, 3),
     ({"silence": {"over": 5, "unless": {"says": ["听我说完"]}}}, 3),
@@ -118,6 +129,36 @@ def test_condition_holds(condition: dict, turn: int) -> None:
 @pytest.mark.parametrize(("condition", "turn"), FAILS)
 def test_condition_does_not_hold(condition: dict, turn: int) -> None:
     assert find(Condition.model_validate(condition), SCENE, turn) is None
+
+
+def measured(**sound: float | None) -> Scene:
+    turn = Turn(0, Role.AGENT, "这个事情我们已经登记了", 0.0, 1.0, fast=True, confidence=0.9)
+    return replace(SCENE, transcript=Transcript((replace(turn, **sound),)))
+
+
+def test_a_rate_from_the_sound_counts_rather_than_mark_or_length() -> None:
+    for rate, holds in ((6.5, True), (5.5, False), (None, False)):
+        found = find(Condition(faster_than=6), measured(rate=rate), 0)
+        assert (found is not None) is holds
+    assert find(Condition(fast=True), measured(rate=5.5), 0) is None
+    assert find(Condition(fast=True), measured(rate=None), 0) is not None
+
+
+@pytest.mark.parametrize("condition", [{"louder_than": -9}, {"higher_than": -9}])
+def test_what_was_not_measured_is_over_nothing(condition: dict) -> None:
+    assert find(Condition.model_validate(condition), measured(), 0) is None
+
+
+def test_a_silence_begins_where_the_last_of_the_two_has_ended() -> None:
+    turns = (
+        Turn(0, Role.AGENT, "我跟您说一下", 0.0, 20.0),
+        Turn(1, Role.CITIZEN, "嗯", 5.0, 5.3),
+        Turn(2, Role.CITIZEN, "好的", 22.0, 23.0),
+        Turn(3, Role.CITIZEN, "喂", 30.0, 31.0),
+    )
+    silent = replace(SCENE, transcript=Transcript(turns))
+    over_five = Condition.model_validate({"silence": {"over": 5}})
+    assert [find(over_five, silent, i) is not None for i in range(4)] == [False, False, False, True]
 
 
 def test_the_words_heard_are_given() -> None:

@@ -1,6 +1,7 @@
 """From a recording to utterances with their speaker, and to what is told of it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,12 @@ from numpy.typing import NDArray
 
 from models.demo_asr.channel import send
 from models.demo_asr.dialogue import SpokenCall, Turn, Voice, render
-from models.recogniser import Segment, Word
+from models.recogniser import Channel, Segment, Word
 from models.recogniser import load_recogniser as load
 from qc.audio import SAMPLE_RATE, Recording, describe_sound
-from qc.listen import listen, prompt_for
+from qc.errors import QcError
+from qc.fitness import QualityLevel
+from qc.listen import hot_words_of, listen
 from qc.order import CallKind, Order
 from qc.speech import transcribe, without_echo
 from qc.transcript import Role
@@ -53,7 +56,10 @@ class Said:
     def __init__(self, *channels: Sequence[Word]) -> None:
         self.channels = list(channels)
 
-    def transcribe(self, samples: NDArray, *, prompt: str = "") -> list[Segment]:
+    def transcribe(self, channels: Sequence[Channel]) -> list[list[Segment]]:
+        return [self._said() for _ in channels]
+
+    def _said(self) -> list[Segment]:
         said = tuple(self.channels.pop(0))
         text = "".join(word.text for word in said)
         return [Segment(text, said[0].start, said[-1].end, said, 0.9, 0.0, 1.0)] if said else []
@@ -92,6 +98,32 @@ def test_mono_cuts_the_turns_at_words(call: SpokenCall) -> None:
     assert [t.text for t in turns] == ["".join(filter(str.isalnum, t.text)) for t in TURNS]
 
 
+def test_short_answer_after_a_question_is_a_turn_of_its_own() -> None:
+    turns = (
+        *TURNS[:3],
+        Turn("agent", "您看明天可以吗？"),
+        Turn("citizen", "行。"),
+        TURNS[4],
+        TURNS[3],
+    )
+    call = render(turns, (Voice("f2"), Voice("m3")), seed=5)
+    said, heard = [], true_words(call)
+    for turn in call.turns:  # with the full stops that a recogniser sets
+        *before, last = heard[: len(turn.characters)]
+        said += [*before, replace(last, text=last.text + "。")]
+        heard = heard[len(turn.characters) :]
+    found = listen(recorded(send(call.mono)), KIND, Said(said)).transcript.turns
+    assert [t.text for t in found if not t.is_agent][1] == "行。"
+
+
+def test_pipeline_that_is_not_installed_is_said_to_be_so(
+    call: SpokenCall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOTLINE_QC_SPEAKERS", "no/such/config.yaml")
+    with pytest.raises(QcError, match="pyannote"):
+        listen(recorded(send(call.mono)), KIND, Said(true_words(call)))
+
+
 def test_same_signal_on_both_channels_is_separated_by_voice(call: SpokenCall) -> None:
     samples = send(call.mono)
     heard = listen(recorded(samples, samples), KIND, Said(true_words(call)))
@@ -107,7 +139,9 @@ def test_silence_is_said_to_be_silent(recogniser) -> None:
 
 def test_noise_without_speech_is_reported(recogniser) -> None:
     noise = np.random.default_rng(0).normal(0, 0.02, SAMPLE_RATE * 4)
-    assert listen(recorded(noise), KIND, recogniser).warnings == ("录音里没有听到说话",)
+    heard = listen(recorded(noise), KIND, recogniser)
+    assert heard.warnings == ("录音只有 4.0 秒", "没有人说话，只有噪声")
+    assert heard.quality.level is QualityLevel.UNUSABLE
 
 
 def test_made_up_text_is_dropped_and_counted(call: SpokenCall) -> None:
@@ -153,9 +187,11 @@ def test_soft_words_over_a_loud_voice_are_no_echo() -> None:
     assert without_echo(said, words("您反映的问题我们已经收到了", 0.3), soft, loud) == said
 
 
-def test_prompt_holds_what_the_order_knows() -> None:
+def test_hot_words_are_what_the_order_knows() -> None:
     order = Order(
         petitioner="王建国", address="潍坊四村105号", issue="噪音扰民", department="城管中队"
     )
-    assert prompt_for(order) == "城管中队，王建国，潍坊四村105号，噪音扰民。"
-    assert prompt_for(Order()) == ""
+    assert hot_words_of(order) == (
+        "城管中队", "王建国", "王先生", "王女士", "潍坊四村105号", "噪音扰民"
+    )  # fmt: skip
+    assert hot_words_of(Order()) == ()
