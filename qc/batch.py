@@ -13,7 +13,13 @@ import threading
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -96,6 +102,7 @@ def run_batch(
     inspect_one: InspectOne,
     *,
     jobs: int = 1,
+    together: int = 1,
     unmasked: bool = False,
     fresh: bool = False,
     setup: str = "",
@@ -105,6 +112,8 @@ def run_batch(
 
     Args:
         inspect_one: the chain for one recording; with `jobs` > 1 it must be picklable.
+        jobs: processes that inspect at the same time.
+        together: threads that do so where `jobs` is 1, for a recogniser that gathers.
         unmasked: show personal data; not in a folder that holds masked results, nor reversed.
         fresh: forget the results of earlier runs.
         setup: what the results depend on besides the recording, such as recogniser and profile.
@@ -122,7 +131,9 @@ def run_batch(
         (out / PAGES).mkdir(parents=True, exist_ok=True)
         with Results(out / RESULTS, unmasked) as results:
             tasks = (_identify(item, out, setup, unmasked) for item in items)
-            done, reused, seconds = _run(tasks, len(items), results, inspect_one, jobs, console)
+            done, reused, seconds = _run(
+                tasks, len(items), results, inspect_one, (jobs, together), console
+            )
             mark_same_sound(results)
             write_workbook(results, out / "results.xlsx")
             write_summary(
@@ -191,7 +202,7 @@ def _run(
     total: int,
     results: Results,
     inspect_one: InspectOne,
-    jobs: int,
+    workers: tuple[int, int],
     console: Console | None,
 ) -> tuple[int, int, float]:
     """Inspect what has no result yet; return done, reused and seconds of audio done."""
@@ -214,7 +225,7 @@ def _run(
                 else:
                     yield task
 
-        for row in _examine_all(unfinished(), inspect_one, jobs):
+        for row in _examine_all(unfinished(), inspect_one, *workers):
             results.append(row)
             done += 1
             seconds += row.seconds or 0.0
@@ -283,9 +294,15 @@ def _log(task: _Task, details: str) -> None:
         log.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} {task.name}\n{shown}\n")
 
 
-def _examine_all(tasks: Iterator[_Task], inspect_one: InspectOne, jobs: int) -> Iterator[Row]:
+def _examine_all(
+    tasks: Iterator[_Task], inspect_one: InspectOne, jobs: int, together: int
+) -> Iterator[Row]:
     if jobs > 1:
         yield from _examine_in_processes(tasks, inspect_one, jobs)
+    elif together > 1:
+        with ThreadPoolExecutor(together) as pool:
+            while some := list(islice(tasks, together)):
+                yield from pool.map(lambda task: _examine(task, inspect_one), some)
     else:
         for task in tasks:
             yield _examine(task, inspect_one)

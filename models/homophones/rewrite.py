@@ -78,7 +78,9 @@ class HomophoneRewriter:
             ):
                 end = start + length
                 for number, text in self._candidates(heard[start:end], syllables[start:end], hot):
-                    fits = _fit(text, heard[start:end], sure[start:end])
+                    # What is expected fits as well as what was written: it sounds the same.
+                    said = heard[start:end] if number == HOT else text
+                    fits = _fit(said, heard[start:end], sure[start:end])
                     for before, step in best:
                         score = step.score + fits + self._log_chance(before, number)
                         known = paths[end].get(number)

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from qc.catalogue import DEFAULT_PROFILE
 from qc.commands.common import ProfileName, Recogniser, console
+from qc.errors import QcError
 
 if TYPE_CHECKING:
     from qc.batch import BatchItem, BatchOutcome
@@ -45,22 +46,33 @@ def batch(
     profile: ProfileName = DEFAULT_PROFILE,
     asr: Recogniser = "demo",
     jobs: Annotated[int, typer.Option(min=1, help="同时检查几通（进程数）。")] = 1,
+    together: Annotated[
+        int, typer.Option(min=1, help="一次合并识别几通（有显卡时用，不能与 --jobs 同用）。")
+    ] = 1,
     fresh: Annotated[bool, typer.Option("--fresh", help="不沿用以前的结果，全部重查。")] = False,
     unmasked: Annotated[
         bool, typer.Option("--unmasked", help="结果里不隐去姓名、电话、门牌（慎用）。")
     ] = False,
 ) -> None:
     """批量抽检：可中断后继续；坏录音记为一行并写明原因。"""
+    from models.gathering import GatheringRecogniser
     from qc.batch import run_batch
     from qc.inspector import Inspector
 
     inspector = Inspector.from_environment(asr, profile)
     inspector.load()
+    if together > 1:
+        if jobs > 1:
+            raise QcError(
+                "--jobs 和 --together 不能同时用", "没有显卡用 --jobs，有显卡用 --together"
+            )
+        inspector.recogniser = GatheringRecogniser(inspector.recogniser, together)
     outcome = run_batch(
         source,
         out,
         inspector.inspect_item,
         jobs=jobs,
+        together=together,
         unmasked=unmasked,
         fresh=fresh,
         setup=inspector.setup,

@@ -126,13 +126,15 @@ def damaged(folder: Path) -> dict[str, str]:
     return dict.fromkeys(bad, "failed") | dict.fromkeys(good, "ok")
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_a_damaged_recording_is_a_row_with_its_reason(tmp_path: Path, out: Path, jobs: int) -> None:
+@pytest.mark.parametrize("workers", [{"jobs": 1}, {"jobs": 2}, {"together": 3}], ids=str)
+def test_a_damaged_recording_is_a_row_with_its_reason(
+    tmp_path: Path, out: Path, workers: dict[str, int]
+) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
     expected = damaged(folder)
     (folder / "readme.txt").write_text("说明", "utf-8")
-    outcome = run_batch(folder, out, inspect_tone, jobs=jobs)
+    outcome = run_batch(folder, out, inspect_tone, **workers)
     rows = rows_of(outcome)
     assert {name: row.status for name, row in rows.items()} == expected
     assert (outcome.total, outcome.done, outcome.failed) == (len(expected), len(expected), 4)
