@@ -23,7 +23,7 @@ from models.homophones.word_model import WordModel
 from models.recogniser import Channel, Segment, Word
 from models.voice_activity import find_speech
 from models.windows import Window, pack, sentences
-from models.words import simplify, split_characters
+from models.words import simplify, split_characters, split_tokens
 
 WINDOW_SECONDS = 20.0  # of at most 30: measured best, and 224 tokens hold the fastest speaker
 BATCH = 8  # windows decoded together
@@ -183,13 +183,13 @@ class WindowedRecogniser:
 
     def _pieces(self, tokens: list[int], times: list[TokenTime]) -> list[Word]:
         """One word a character, in Simplified Chinese, with times in the window."""
-        texts, groups = self._tokenizer.split_to_word_tokens(tokens)
-        texts = simplify(texts)
+        split = list(split_tokens(map(self._tokenizer.encoding.decode_single_token_bytes, tokens)))
+        texts = simplify([text for text, _ in split])
         words: list[Word] = []
         used = 0
-        for text, group in zip(texts, groups, strict=True):
-            mine = times[used : used + len(group)]
-            used += len(group)
+        for text, (_, count) in zip(texts, split, strict=True):
+            mine = times[used : used + count]
+            used += count
             confidence = sum(time.probability for time in mine) / len(mine)
             words += split_characters(Word(text, mine[0].start, mine[-1].end, confidence))
         return words

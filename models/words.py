@@ -1,8 +1,9 @@
 """From a recogniser's tokens to words and sentences of Simplified Chinese."""
 
+import codecs
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
@@ -31,6 +32,23 @@ def simplify(texts: Sequence[str]) -> list[str]:
         return [_converter().convert(text) for text in texts]
     ends = list(itertools.accumulate(map(len, texts)))
     return [whole[end - len(text) : end] for text, end in zip(texts, ends, strict=True)]
+
+
+def split_tokens(tokens: Iterable[bytes]) -> Iterator[tuple[str, int]]:
+    """The text of each token, or of the few that make a character together, and how many they are.
+
+    What is no character is left out. (Whisper's own splitting fails where a text ends within one.)
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")("ignore")
+    text, count = "", 0
+    for token in tokens:
+        text += decoder.decode(token)
+        count += 1
+        if not decoder.getstate()[0]:  # no byte is waiting for others
+            yield text, count
+            text, count = "", 0
+    if text:
+        yield text, count
 
 
 def split_characters(word: Word) -> Iterator[Word]:

@@ -1,7 +1,16 @@
 """Tokens become words of one character, punctuation stays with the word before it."""
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from models.recogniser import Word
-from models.words import merge_words, simplify, split_characters, split_sentences
+from models.words import (
+    merge_words,
+    simplify,
+    split_characters,
+    split_sentences,
+    split_tokens,
+)
 
 
 def word(text: str, start: float = 0.0, end: float = 0.2) -> Word:
@@ -59,3 +68,24 @@ def test_segments_end_with_a_sentence_a_stretch_or_a_pause():
 
 def test_no_words_no_segments():
     assert list(split_sentences([], [])) == []
+
+
+@given(st.text("您好A1，😀窨", max_size=12), st.lists(st.integers(1, 4), min_size=1))
+def test_tokens_that_cut_characters_are_put_together(text, sizes):
+    data, tokens = text.encode(), []
+    for size in sizes:
+        tokens.append(data[:size])
+        data = data[size:]
+    split = list(split_tokens(filter(None, tokens)))
+    whole = b"".join(tokens).decode("utf-8", "ignore")
+    assert "".join(part for part, _ in split) == whole
+    assert sum(count for _, count in split) <= len(list(filter(None, tokens)))
+
+
+def test_bytes_that_are_no_text_are_left_out():
+    good, broken = "您".encode(), b"\xff\xfe"
+    assert [t for t, _ in split_tokens([good, broken, good[:2], good, good[:1]])] == [
+        "您",
+        "",
+        "您",
+    ]
