@@ -17,6 +17,7 @@ from api.same_sound import link_same_sound
 from api.service import Service
 from api.settings import Settings
 from api.tables import JobRow, OrderRow, RecordingRow
+from models.gathering import GatheringRecogniser
 from models.second_opinion import settings_from_environment
 from qc.audio import Recording, read_recording
 from qc.errors import QcError
@@ -32,13 +33,13 @@ log = structlog.get_logger()
 
 
 class Inspectors:
-    """The inspector of each street. They share one recogniser, which hears one call at a time."""
+    """The inspector of each street. They share one recogniser, for all jobs of this process."""
 
     def __init__(self, settings: Settings) -> None:
         self._asr, self._default = settings.asr, settings.profile
+        self._at_once = settings.worker_concurrency
         self._by_profile: dict[str, Inspector] = {}
         self._lock = threading.Lock()
-        self.listening = threading.Lock()
 
     def load(self) -> None:
         """Load the default street's, so that what is missing shows at the start.
@@ -55,6 +56,8 @@ class Inspectors:
                 made = Inspector(self._asr, profile, second_opinion=settings_from_environment())
                 if first := next(iter(self._by_profile.values()), None):
                     made.recogniser = first.recogniser
+                elif self._at_once > 1:
+                    made.recogniser = GatheringRecogniser(made.recogniser, self._at_once)
                 self._by_profile[profile] = made
             return self._by_profile[profile]
 
@@ -132,9 +135,8 @@ def _inspect(
         if not task.has_playback:
             _keep_playback(service, task, recording, folder / "playback.m4a")
         _progress(service, task.job_id, 0.3)
-        with inspectors.listening:
-            inspector = inspectors.of(task.profile)
-            found = inspector.inspect_recording(recording, task.kind, task.order)
+        inspector = inspectors.of(task.profile)
+        found = inspector.inspect_recording(recording, task.kind, task.order)
         return found, recording.seconds
 
 

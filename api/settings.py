@@ -23,7 +23,10 @@ class Settings(BaseSettings):
     port: int = Field(default=8012, description="监听端口")
     public_url: str = Field(default="", description="通知里链接所用的网址；空则用监听地址")
     profile: str = Field(default="weifang", description="默认街镇配置")
-    asr: str = Field(default="demo", description="识别引擎：demo、Whisper 名称、权重文件路径或识别服务的网址，前面可加 fast:")
+    asr: str = Field(
+        default="demo",
+        description="识别引擎：demo、Whisper 名称、权重文件路径或识别服务的网址，前面可加 fast:",
+    )
     workers: int = Field(
         default=1, ge=0, description="serve 启动的工作进程数；0 表示只在别处运行 worker"
     )

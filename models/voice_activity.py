@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -51,9 +52,10 @@ def find_speech(samples: NDArray) -> list[Span]:
     spans = _known.get(digest)
     if spans is None:
         spans = _pad(_spans(speech_probabilities(samples)), len(samples) / SAMPLE_RATE)
-        while len(_known) >= KNOWN:
-            _known.pop(next(iter(_known)), None)
-        _known[digest] = spans
+        with _remembering:
+            while len(_known) >= KNOWN:
+                _known.pop(next(iter(_known)))
+            _known[digest] = spans
     return list(spans)
 
 
@@ -73,6 +75,7 @@ def speech_probabilities(samples: NDArray) -> Iterator[float]:
 
 
 _known: dict[bytes, list[Span]] = {}  # by the digest of the samples, oldest first
+_remembering = threading.Lock()
 
 
 def _digest(samples: NDArray) -> bytes:

@@ -8,8 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from models.homophones.word_model import WEIGHTS as WORDS
 from models.judge.classifier import WEIGHTS, UtteranceClassifier, load_classifier
-from models.recogniser import Recogniser, load_recogniser
+from models.recogniser import DEMO_WEIGHTS, FAST, Recogniser, load_recogniser
 from models.second_opinion import OpinionSettings, SecondOpinion, settings_from_environment
 from models.semantic import SemanticLayer, load_encoder
 from models.semantic import fingerprint as encoder_fingerprint
@@ -31,6 +32,8 @@ from qc.inspect import guess_kind, inspect_call, inspect_transcript
 from qc.inspection import Inspection
 from qc.listen import hot_words_of, listen
 from qc.order import Call, CallKind, Order
+
+BUNDLED = (DEMO_WEIGHTS, WORDS)  # of the recogniser
 
 
 class Inspector:
@@ -103,12 +106,14 @@ class Inspector:
     def setup(self) -> str:
         """What a result depends on besides the recording and its order."""
         made_of = hashlib.sha256()
-        for path in (*sorted(CATALOGUE_FOLDER.rglob("*.yaml")), WEIGHTS):
+        for path in (*sorted(CATALOGUE_FOLDER.rglob("*.yaml")), WEIGHTS, *BUNDLED):
             made_of.update(path.read_bytes())
-        checkpoint = Path(self.asr)
-        if checkpoint.is_file():
+        checkpoint = Path(self.asr.removeprefix(FAST))
+        if checkpoint.exists():
             stat = checkpoint.stat()
             made_of.update(f"{stat.st_size} {stat.st_mtime_ns}".encode())
+        for name in ("HOTLINE_QC_SPEAKERS", "HOTLINE_QC_ASR_MODEL"):
+            made_of.update(os.environ.get(name, "").encode())
         if self.second_opinion is not None:
             made_of.update(self.second_opinion.identity.encode())
         if self.encoder is not None:

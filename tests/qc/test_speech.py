@@ -102,7 +102,7 @@ def test_short_answer_after_a_question_is_a_turn_of_its_own() -> None:
     turns = (
         *TURNS[:3],
         Turn("agent", "您看明天可以吗？"),
-        Turn("citizen", "行。"),
+        Turn("citizen", "行，可以的。"),
         TURNS[4],
         TURNS[3],
     )
@@ -113,7 +113,7 @@ def test_short_answer_after_a_question_is_a_turn_of_its_own() -> None:
         said += [*before, replace(last, text=last.text + "。")]
         heard = heard[len(turn.characters) :]
     found = listen(recorded(send(call.mono)), KIND, Said(said)).transcript.turns
-    assert [t.text for t in found if not t.is_agent][1] == "行。"
+    assert [t.text for t in found if not t.is_agent][1] == "行可以的。"
 
 
 def test_pipeline_that_is_not_installed_is_said_to_be_so(

@@ -106,6 +106,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     settings = {
         "HOTLINE_QC_DATA_FOLDER": str(folder),
         "HOTLINE_QC_PORT": str(port),
+        "HOTLINE_QC_ASR": "fast:demo",
         "HOTLINE_QC_ADMIN_PASSWORD": PASSWORD,
         "HOTLINE_QC_LOGINS_PER_MINUTE": "1000",
         "HOTLINE_QC_REQUESTS_PER_MINUTE": "100000",
