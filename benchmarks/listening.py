@@ -289,7 +289,7 @@ def chain(count: Annotated[int, typer.Option(help="Recordings.")] = 10) -> None:
 
 
 def _peak(count: int) -> float:
-    sounds = [s.samples for s in recordings(8)]
+    sounds = [s.samples for s in recordings(5)]
     engine = load_recogniser("fast:demo", device="cpu", threads=1)
     for i in range(count):
         engine.transcribe([Channel(sounds[i % len(sounds)])])
@@ -300,7 +300,7 @@ def _peak(count: int) -> float:
 def memory() -> None:
     """Peak resident memory of one process after few and after many recordings."""
     rows = []
-    for count in (8, 40, 160):
+    for count in (5, 20, 80):
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             rows.append({"recordings": count, "peak_mib": pool.apply(_peak, (count,))})
     report("memory", rows)

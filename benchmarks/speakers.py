@@ -221,7 +221,7 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=CALLS)
     parser.add_argument("--sound-only", action="store_true", help="without the recogniser")
     options = parser.parse_args()
-    recogniser = None if options.sound_only else load_recogniser("demo")
+    recogniser = None if options.sound_only else load_recogniser("fast:demo", device="cpu")
     outcomes = [hear(call, recogniser) for call in said_calls(options.calls)]
     sets = {
         "all": outcomes,

@@ -195,3 +195,10 @@ def test_a_wrong_setting_is_named(environment):
     environment.setenv("HOTLINE_QC_ASR_TIMEOUT", "soon")
     with pytest.raises(RecogniserError, match="HOTLINE_QC_ASR_TIMEOUT"):
         load_recogniser("http://127.0.0.1:9/v1")
+
+
+def test_without_a_network_a_name_cannot_be_fetched(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HOME", str(tmp_path))  # nothing downloaded before
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nobody listens there
+    with pytest.raises(RecogniserError, match="turbo”打不开"):
+        load_recogniser("fast:turbo")

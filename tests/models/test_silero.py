@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from models.demo_asr.channel import send
@@ -20,7 +21,6 @@ CALL = (
 
 def original(samples: np.ndarray) -> np.ndarray:
     """Frame by frame through the ONNX file, as its authors do."""
-    onnxruntime = pytest.importorskip("onnxruntime")
     session = onnxruntime.InferenceSession(str(ONNX), providers=["CPUExecutionProvider"])
     state, context = np.zeros((2, 1, 128), np.float32), np.zeros(CONTEXT, np.float32)
     said = []

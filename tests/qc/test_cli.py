@@ -122,3 +122,18 @@ def test_a_recording_without_a_call_gets_no_score(tmp_path: Path) -> None:
     row = json.loads((tmp_path / "out.jsonl").read_text("utf-8"))
     assert row["score"] is None
     assert row["recording"] == {"quality": "unusable", "reasons": ["只有回铃音，没有接通"]}
+
+
+def test_a_model_is_converted_once_and_then_heard_with(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    made = hotline_qc("convert", "demo", "--out", folder)
+    assert made.returncode == 0 and f"fast:{folder}" in made.stdout, made.stderr
+    speech = ROOT / "tests" / "files" / "speech.amr"
+    heard = hotline_qc("inspect", speech, "--asr", f"fast:{folder}", "--json", tmp_path / "o.json")
+    assert heard.returncode == 0 and "城管" in heard.stdout, heard.stderr
+
+
+def test_jobs_and_together_exclude_each_other(tmp_path: Path) -> None:
+    run = hotline_qc("batch", "samples", "--out", tmp_path, "--jobs", 2, "--together", 2)
+    assert run.returncode == 2
+    assert "不能同时用" in run.stderr
