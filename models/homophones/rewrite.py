@@ -20,6 +20,9 @@ from models.recogniser import Segment, Word
 
 HAN = ("\u4e00", "\u9fff")
 BEAM = 5  # words that a path may end with at each character; 12 change nothing
+# Power of the confidence, the recogniser being surer than it is right: best on sixteen calls that
+# neither its weights nor the word model had seen, where 1 is half a point worse.
+SURENESS = 0.5
 LEAST_DOUBT = 1e-3  # of a character, however sure the recogniser is
 HOT_CHANCE = 1e-3  # of a hot word: as common as 街道
 CHINESE = re.compile("[\u4e00-\u9fff]{2,}")  # single hot characters would turn up everywhere
@@ -131,7 +134,7 @@ def _fit(text: str, heard: str, sure: Sequence[float]) -> float:
     total = 0.0
     for meant, written, confidence in zip(text, heard, sure, strict=True):
         right = min(max(confidence, LEAST_DOUBT), 1 - LEAST_DOUBT)
-        total += math.log(right if meant == written else 1 - right)
+        total += SURENESS * math.log(right if meant == written else 1 - right)
     return total
 
 
