@@ -86,6 +86,7 @@ class FastBackend:
         self.bands: int = self._network.n_mels
         self.languages: int = self._network.num_languages
         self.context = CONTEXT
+        self.takes_short = True
         self._tokenizer = get_tokenizer(
             True, num_languages=self.languages, language="zh", task="transcribe"
         )

@@ -88,6 +88,7 @@ class TorchBackend:
         self.bands = model.dims.n_mels
         self.languages = model.num_languages
         self.context = model.dims.n_text_ctx
+        self.takes_short = False  # whisper's encoder insists on 30 s
         self._model = model
         self._tokenizer = get_tokenizer(
             True, num_languages=self.languages, language="zh", task="transcribe"

@@ -21,11 +21,12 @@ from models.alignment import TokenTime
 from models.homophones.rewrite import HomophoneRewriter
 from models.homophones.word_model import WordModel
 from models.recogniser import Channel, Segment, Word
-from models.voice_activity import find_speech
+from models.voice_activity import SAMPLE_RATE, find_speech
 from models.windows import Window, pack, sentences
 from models.words import simplify, split_characters, split_tokens
 
 WINDOW_SECONDS = 20.0  # of at most 30: measured best, and 224 tokens hold the fastest speaker
+FULL_SECONDS = 30.0  # that windows are padded to
 BATCH = 8  # windows decoded together
 MAX_COMPRESSION = 2.4  # whisper's own limits: above, the text loops;
 MIN_LOGPROB = -1.0  # below, the window is decoded again
@@ -39,6 +40,7 @@ class WhisperOptions:
     device: str | None = None
     batch: int = BATCH
     window_seconds: float = WINDOW_SECONDS
+    padded_seconds: float = FULL_SECONDS  # less for weights that learned from short windows, too
     beam_size: int | None = None  # greedy when None
     use_prompt: bool = True  # False for weights that were not trained with prompts
     tell_language: bool = True  # False for weights that know no other language
@@ -61,9 +63,10 @@ class Backend(Protocol):
     bands: int  # of its log-mel spectrograms
     languages: int
     context: int  # most tokens it attends to
+    takes_short: bool  # whether windows may be shorter than `FULL_SECONDS`
 
     def encode(self, mels: NDArray[np.float32]) -> Any:
-        """What the encoder says of windows (B, bands, 3000)."""
+        """What the encoder says of windows (B, bands, 100 a second)."""
         ...
 
     def decode(self, encoded: Any, prompt: Sequence[int], temperature: float) -> list[Hypothesis]:
@@ -143,7 +146,8 @@ class WindowedRecogniser:
         ]
 
     def _mel(self, sound: NDArray) -> NDArray[np.float32]:
-        padded = whisper.pad_or_trim(np.asarray(sound, np.float32))
+        seconds = self._options.padded_seconds if self._backend.takes_short else FULL_SECONDS
+        padded = whisper.pad_or_trim(np.asarray(sound, np.float32), int(seconds * SAMPLE_RATE))
         mel: NDArray[np.float32] = whisper.log_mel_spectrogram(padded, self._backend.bands).numpy()
         return mel
 
