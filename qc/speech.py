@@ -29,6 +29,8 @@ SENTENCE_END = "。？！?!"
 # of hotline calls hold some 25 characters in two or three sentences.
 CHANGE_IN_PHRASE = 0.002
 CHANGE_AFTER_PAUSE = 0.1
+CHANGE_BETWEEN_FAREWELLS = 0.5  # 再见再见: one answers the other, or one says it twice
+FAREWELLS = ("再见", "再会", "拜拜")
 CHANGE_AFTER_SENTENCE = 0.5  # 0.6 in samples/corpus, but recognisers set full stops too freely
 SHORT_PAUSE = 0.25  # seconds
 
@@ -158,9 +160,13 @@ def _separate(samples: NDArray) -> Separation:
 def _change_probabilities(words: Sequence[Word]) -> list[float]:
     """How likely a new speaker begins with each word, from the pause and the punctuation."""
     changes = [CHANGE_AFTER_SENTENCE] * min(1, len(words))
-    for before, word in pairwise(words):
+    said = "".join(word.text[0] for word in words)
+    for number, (before, word) in enumerate(pairwise(words), 1):
         paused = word.start - before.end > SHORT_PAUSE
-        if before.text.endswith(tuple(SENTENCE_END)):
+        answered = said[max(0, number - 2) : number] in FAREWELLS
+        if answered and said[number : number + 2] in FAREWELLS:
+            changes.append(CHANGE_BETWEEN_FAREWELLS)
+        elif before.text.endswith(tuple(SENTENCE_END)):
             changes.append(CHANGE_AFTER_SENTENCE)
         else:
             changes.append(CHANGE_AFTER_PAUSE if paused else CHANGE_IN_PHRASE)

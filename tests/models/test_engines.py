@@ -43,7 +43,9 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def fast(converted: Path) -> Recogniser:
-    return load_recogniser(f"fast:{converted}", device="cpu", threads=1, tell_language=False)
+    return load_recogniser(
+        f"fast:{converted}", device="cpu", threads=1, tell_language=False, padded_seconds=22.0
+    )
 
 
 def text(segments: list[Segment]) -> str:
