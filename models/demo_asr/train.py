@@ -30,7 +30,7 @@ from models.demo_asr.windows import FULL, Batch, make_batch
 
 LAYOUTS = {4: 64, 8: 32, 12: 20, FULL: 8}  # windows of so many seconds: so many in a batch
 GUIDE_EVERY = 4  # batches of symbols; the guided loss is slow and soon learned
-MOST_HEARD = 160  # encoded batches that are kept, 3 MB each
+MOST_HEARD = 160  # encoded batches kept for that, 3 MB each
 WARM_UP = 200  # steps
 SAVE_EVERY = 150  # seconds
 REPORT_EVERY = 50  # steps
@@ -54,14 +54,12 @@ class Training:
             weight_decay=0.01,
         )
         self.step = self.first = 0  # first: of this run, from which the rate warms up
-        self.heard: deque[Batch] = deque(maxlen=MOST_HEARD)  # encoded once, learned from often
+        self.heard: deque[Batch] = deque(maxlen=MOST_HEARD)  # encoded once, to fit units, symbols and heads
 
     def draw(self, stage: Stage, in_order: bool = False) -> Batch:
         """A batch of the stage's kinds."""
         seconds = self.random.choices(list(stage.windows), list(stage.windows.values()))[0]
         kind = self.random.choices(list(stage.kinds), list(stage.kinds.values()))[0]
-        if kind == "encoded":
-            return self.random.choice(self.heard)
         sound, units = kind == "sound", kind == "units"
         size = stage.sound_seconds // seconds if sound else LAYOUTS[seconds]
         source = self.material.of_units if units else self.material.spoken
@@ -134,12 +132,7 @@ class Training:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         kind = batch.kind
-        if kind == "sound" and not stage.encoder:
-            batch = self.encoded(batch)
-            self.heard.append(batch)
-        guided = kind in ("sound", "encoded") or (
-            kind == "symbols" and self.step % GUIDE_EVERY == 0
-        )
+        guided = kind == "sound" or (kind == "symbols" and self.step % GUIDE_EVERY == 0)
         with torch.autocast("cpu", torch.bfloat16):
             noted = losses(self.student, batch, stage, guided)
         weighted = [
