@@ -54,7 +54,7 @@ class Training:
             weight_decay=0.01,
         )
         self.step = self.first = 0  # first: of this run, from which the rate warms up
-        self.heard: deque[Batch] = deque(maxlen=MOST_HEARD)  # encoded once, to fit units, symbols and heads
+        self.heard: deque[Batch] = deque(maxlen=MOST_HEARD)  # to fit symbols and units to
 
     def draw(self, stage: Stage, in_order: bool = False) -> Batch:
         """A batch of the stage's kinds."""
